@@ -1,0 +1,41 @@
+// Package testenv finds the services that tests need. `make test` starts them
+// and sets the variables; without them a test skips on a developer's machine
+// and fails in CI, where nothing may pass by skipping.
+package testenv
+
+import (
+	"os"
+	"testing"
+)
+
+// Redis returns the URL of a Redis server, from REDIS_URL. Tests share it, so
+// everything they create has a name of its own.
+func Redis(tb testing.TB) string { return need(tb, "REDIS_URL") }
+
+// Postgres returns the URL of a PostgreSQL server with pgvector, from
+// DATABASE_URL. Tests share it, so each makes a schema of its own.
+func Postgres(tb testing.TB) string { return need(tb, "DATABASE_URL") }
+
+// SharedData returns the folder of evaluation data beside the project, and
+// skips the test where it is absent: it is not part of the project.
+func SharedData(tb testing.TB, root string) string {
+	tb.Helper()
+	if _, err := os.Stat(root); err != nil {
+		tb.Skipf("no evaluation data at %s", root)
+	}
+	return root
+}
+
+func need(tb testing.TB, variable string) string {
+	tb.Helper()
+	url := os.Getenv(variable)
+	switch {
+	case url != "":
+		return url
+	case os.Getenv("CI") != "":
+		tb.Fatalf("%s is not set: in CI this test needs the service", variable)
+	default:
+		tb.Skipf("%s is not set: `make test` starts the service", variable)
+	}
+	return ""
+}

@@ -13,6 +13,7 @@ set -euo pipefail
 shopt -s inherit_errexit 2>/dev/null || true # bash 4.4; without it $(…) forgets -e
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd "$root" # where we were may be closed to the user that we run as
 state=$root/.services
 log=$state/install.log
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -57,6 +58,12 @@ apt_install() {
   apt_update
   # RUNLEVEL=1 keeps the packages from starting services of their own.
   RUNLEVEL=1 logged "${sudo[@]}" apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+}
+
+# The race detector is written in C, so the tests want a compiler; the program does not.
+need_compiler() {
+  has "${CC:-cc}" || has gcc && return
+  if can_install; then apt_install gcc libc6-dev; else say "no C compiler: go test -race needs one"; fi
 }
 
 # --- Redis ----------------------------------------------------------------------
@@ -215,7 +222,8 @@ stop_postgres() {
   find_postgres || return 0
   pg_place
   if pg_runs; then as_db "$bin/pg_ctl" -D "$data" -s -m immediate stop >/dev/null 2>&1 || true; fi
-  rm -rf "$data" "$state/postgres.place"
+  rm -rf "$data"
+  if [ -s "$state/postgres.place" ]; then rmdir "${data%/*}"; rm "$state/postgres.place"; fi
 }
 
 # --- the rest ---------------------------------------------------------------------
@@ -248,6 +256,7 @@ lock() {
 case ${1:-} in
   start)
     lock
+    need_compiler
     redis=${REDIS_URL:-$(start_redis)}
     postgres=${DATABASE_URL:-$(start_postgres)}
     printf 'export REDIS_URL=%q\nexport DATABASE_URL=%q\n' "$redis" "$postgres"

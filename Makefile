@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+.PHONY: help run build test race cross bench fuzz fmt lint services stop
+
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+FUZZTIME ?= 20s
+BENCH    ?= .
+
+# with-services starts what the tests need (or takes REDIS_URL and DATABASE_URL as
+# given) and sets the variables for the command that follows in the same recipe.
+with-services = services=$$(scripts/services.sh start) && eval "$$services" &&
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## play the shipped sample through pipeline.yaml: no service, no key, no network
+	go run ./cmd/pipeline demo
+
+build: ## build the static binary into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/pipeline
+
+test: fmt race cross ## everything CI checks: format, vet, tests with races on real services, other platforms
+
+race: ## vet, and all tests under the race detector on real Redis and PostgreSQL
+	@$(with-services) go vet ./... && CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+cross: ## vet the code and its tests, and build the binary, for each platform we ship
+	@set -e; for p in $(PLATFORMS); do echo "cross $$p"; \
+	export CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/}; go vet ./...; go build -o /dev/null ./cmd/pipeline; done
+
+bench: ## run the benchmarks (BENCH=regexp picks some)
+	@$(with-services) go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m ./...
+
+fuzz: ## run each fuzz test for FUZZTIME (20s)
+	@set -e; for pkg in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	echo "fuzz $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+fmt: ## fail where gofmt would change something
+	@out=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')) && \
+	{ [ -z "$$out" ] || { echo "gofmt -w these:"; echo "$$out"; exit 1; }; }
+
+lint: fmt ## gofmt, vet, and staticcheck
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+services: ## start the services of the tests and print their URLs, for eval
+	@scripts/services.sh start
+
+stop: ## stop the services of the tests and forget their data
+	scripts/services.sh stop

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -23,13 +24,20 @@ type Message struct {
 	Item *news.Item
 	Meta map[string]string
 
-	mu        sync.Mutex
-	outcome   Outcome
-	stage     string   // that has it in hand, for the record
-	parent    *Message // it was split from
-	open      int      // children not yet settled
-	worst     Outcome  // of the children settled so far
-	onSettled func(Outcome)
+	// step has the message in hand, or had it last; returned says that it gave
+	// the message back. Only the goroutine of that step touches them.
+	step     *step
+	returned bool
+
+	parent *Message // it was split or shared from
+	tell   func(Outcome)
+
+	mu       sync.Mutex
+	outcome  Outcome
+	pardon   error      // it failed in a stage whose on_error is pass
+	children []*Message // it was split into
+	open     int        // of these, not yet settled
+	worst    Outcome    // of those settled so far
 }
 
 // Fate is what became of a message in a segment. Every message gets exactly one.
@@ -80,7 +88,22 @@ func (m *Message) Fail(err error) {
 		m.settle(Outcome{Fate: Parked, Err: err})
 		return
 	}
-	m.settle(Outcome{Fate: Failed, Err: err})
+	policy := OnErrorRetry
+	if m.step != nil && m.step.knobs.OnError != "" {
+		policy = m.step.knobs.OnError
+	}
+	switch policy {
+	case OnErrorDrop:
+		m.Drop("failed")
+	case OnErrorPass:
+		m.mu.Lock()
+		m.pardon = err
+		m.mu.Unlock()
+	case OnErrorPoison:
+		m.settle(Outcome{Fate: Failed, Err: Permanent(err)})
+	default:
+		m.settle(Outcome{Fate: Failed, Err: err})
+	}
 }
 
 // Outcome returns what became of m; its Fate is Unsettled while m is on its way.
@@ -90,8 +113,9 @@ func (m *Message) Outcome() Outcome {
 	return m.outcome
 }
 
-// Settled reports whether m has its fate.
-func (m *Message) Settled() bool { return m.Outcome().Fate != Unsettled }
+// Settled reports whether the stage that has m in hand need not think of it any
+// more: it was dropped or failed, or split.
+func (m *Message) Settled() bool { return !m.inHand() }
 
 // Split makes one message of each item, which take the place of m: the stage
 // returns them and not m. Their IDs are m's with a number, the same at every
@@ -107,33 +131,31 @@ func (m *Message) Split(items ...*news.Item) []*Message {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.open != 0 || m.outcome.Fate != Unsettled {
+	if m.children != nil || m.outcome.Fate != Unsettled {
 		panic(fmt.Sprintf("message %s is split after it was split or settled", m.ID))
 	}
-	m.open = len(items)
-	children := make([]*Message, len(items))
+	m.open, m.children = len(items), make([]*Message, len(items))
 	for i, item := range items {
-		children[i] = &Message{
+		m.children[i] = &Message{
 			ID:     m.ID + "." + strconv.Itoa(i),
 			Item:   item,
 			Meta:   maps.Clone(m.Meta),
-			stage:  m.stage,
+			step:   m.step,
 			parent: m,
 		}
 	}
-	return children
+	return slices.Clone(m.children)
 }
 
 // share is Split for sinks: every copy has the ID and the item of m.
 func (m *Message) share(n int) []*Message {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.open = n
-	children := make([]*Message, n)
-	for i := range children {
-		children[i] = &Message{ID: m.ID, Item: m.Item, Meta: m.Meta, parent: m}
+	m.open, m.children = n, make([]*Message, n)
+	for i := range m.children {
+		m.children[i] = &Message{ID: m.ID, Item: m.Item, Meta: m.Meta, parent: m}
 	}
-	return children
+	return m.children
 }
 
 // SetMeta records a fact under a key.
@@ -144,26 +166,67 @@ func (m *Message) SetMeta(key, value string) {
 	m.Meta[key] = value
 }
 
-// settle gives m its fate. The first one counts: a stage that settles a
-// message and also returns it is caught by the engine.
+// enter puts m into the hands of a step.
+func (m *Message) enter(s *step) { m.step, m.returned = s, false }
+
+// leave takes m, or a child of a message, back from s. It returns false if s
+// did not have it, or gave it back before.
+func (m *Message) leave(s *step) bool {
+	if m.step != s || m.returned || !m.inHand() {
+		return false
+	}
+	m.returned = true
+	return true
+}
+
+// inHand reports whether the step that has m still owes a decision about it.
+func (m *Message) inHand() bool {
+	if m.returned {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.outcome.Fate == Unsettled && m.pardon == nil && m.children == nil
+}
+
+// forgiven reports, once, whether m failed in a stage that lets failures pass.
+func (m *Message) forgiven() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	was := m.pardon != nil && m.outcome.Fate == Unsettled
+	m.pardon = nil
+	return was
+}
+
+// unsplit takes a split back, because the stage that made it failed. What it
+// did to the children no longer matters.
+func (m *Message) unsplit() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, child := range m.children {
+		child.parent = nil
+	}
+	m.children, m.open, m.worst = nil, 0, Outcome{}
+}
+
+// settle gives m its fate. The first one counts.
 func (m *Message) settle(o Outcome) {
 	m.mu.Lock()
 	if m.outcome.Fate != Unsettled {
 		m.mu.Unlock()
 		return
 	}
-	if o.Stage == "" {
-		o.Stage = m.stage
+	if o.Stage == "" && m.step != nil {
+		o.Stage = m.step.name
 	}
 	m.outcome = o
-	tell, parent := m.onSettled, m.parent
 	m.mu.Unlock()
 
-	if tell != nil {
-		tell(o)
+	if m.tell != nil {
+		m.tell(o)
 	}
-	if parent != nil {
-		parent.childSettled(o)
+	if m.parent != nil {
+		m.parent.childSettled(o)
 	}
 }
 
@@ -174,8 +237,7 @@ func (m *Message) childSettled(o Outcome) {
 		m.worst = o
 	}
 	m.open--
-	last := m.open == 0
-	worst := m.worst
+	last, worst := m.open == 0, m.worst
 	m.mu.Unlock()
 	if last {
 		m.settle(worst)

@@ -1,0 +1,178 @@
+package flows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// tries is a handler that answers with errs in turn, then with nil, and notes when
+// it was called.
+type tries struct {
+	mu    sync.Mutex
+	errs  []error
+	start time.Time
+	at    []time.Duration
+}
+
+func (h *tries) handle(*message.Message) ([]*message.Message, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = append(h.at, time.Since(h.start))
+	if len(h.errs) == 0 {
+		return nil, nil
+	}
+	err := h.errs[0]
+	h.errs = h.errs[1:]
+	return nil, err
+}
+
+func TestRetry(t *testing.T) {
+	boom := errors.New("boom")
+	r := Retry{Attempts: 3, Delay: 2 * time.Second, Max: 3 * time.Second}
+	tests := []struct {
+		name     string
+		errs     []error
+		wantErr  error
+		attempts string
+		waits    [][2]time.Duration // least and most
+	}{
+		{"success", nil, nil, "", nil},
+		{"one failure", []error{boom}, nil, "", [][2]time.Duration{{time.Second, 3 * time.Second}}},
+		{"gives up", []error{boom, boom, boom, boom}, boom, "3", [][2]time.Duration{{time.Second, 3 * time.Second}, {1500 * time.Millisecond, 4500 * time.Millisecond}}},
+		{"permanent", []error{Permanent(boom)}, boom, "1", nil},
+		{"retry after", []error{RetryAfter(boom, time.Minute)}, nil, "", [][2]time.Duration{{time.Minute, time.Minute}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &tries{errs: tt.errs, start: time.Now()}
+				wm := message.NewMessage("id", nil)
+				_, err := retry(r, nil, quietLog)(h.handle)(wm)
+				if !errors.Is(err, tt.wantErr) {
+					t.Errorf("error %v, want %v", err, tt.wantErr)
+				}
+				if got := wm.Metadata.Get(MetaPoisonAttempts); got != tt.attempts {
+					t.Errorf("attempts %q, want %q", got, tt.attempts)
+				}
+				if len(h.at) != len(tt.waits)+1 {
+					t.Fatalf("called at %v, want %d waits", h.at, len(tt.waits))
+				}
+				for i, w := range tt.waits {
+					if got := h.at[i+1] - h.at[i]; got < w[0] || got > w[1] {
+						t.Errorf("wait %d was %v, want %v", i, got, w)
+					}
+				}
+			})
+		})
+	}
+	t.Run("stop ends the wait without an attempt", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			stop := make(chan struct{})
+			h := &tries{errs: []error{boom}, start: time.Now()}
+			go func() { time.Sleep(time.Millisecond); close(stop) }()
+			wm := message.NewMessage("id", nil)
+			if _, err := retry(r, stop, quietLog)(h.handle)(wm); !errors.Is(err, errInterrupted) {
+				t.Errorf("error %v, want interrupted", err)
+			}
+			if got := time.Since(h.start); got != time.Millisecond {
+				t.Errorf("it took %v", got)
+			}
+		})
+	})
+}
+
+func TestParkedMessagesProbeOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		var calls atomic.Int32
+		down.Store(true)
+		var reported atomic.Int32
+		g := newGate()
+		stop := make(chan struct{})
+		handle := park(g, stop, func(*message.Message, error) { reported.Add(1) })(func(*message.Message) ([]*message.Message, error) {
+			calls.Add(1)
+			if down.Load() {
+				return nil, Unavailable("redis", errors.New("refused"), 0)
+			}
+			return nil, nil
+		})
+		var done atomic.Int32
+		for i := range 100 {
+			go func() {
+				if _, err := handle(message.NewMessage(fmt.Sprint(i), nil)); err == nil {
+					done.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		first := calls.Load()
+		if o := g.outage(); o == nil || o.Dependency != "redis" {
+			t.Fatalf("outage %+v, want redis", o)
+		}
+		late := make(chan struct{})
+		go func() { handle(message.NewMessage("late", nil)); close(late) }()
+
+		time.Sleep(8 * time.Second) // probes after 1, 2, 4 s: at 1, 3 and 7
+		synctest.Wait()
+		if got := calls.Load() - first; got != 3 {
+			t.Errorf("%d probes in eight seconds, want 3", got)
+		}
+		select {
+		case <-late:
+			t.Error("a new message was let in during the outage")
+		default:
+		}
+		down.Store(false)
+		<-late
+		synctest.Wait()
+		if done.Load() != 100 || g.outage() != nil {
+			t.Errorf("%d of 100 done, outage %v", done.Load(), g.outage())
+		}
+		if reported.Load() != first {
+			t.Errorf("%d reports for %d parked messages", reported.Load(), first)
+		}
+	})
+}
+
+func TestParkHonoursTheWaitAskedForAndTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		h := &tries{start: start, errs: []error{Unavailable("models", errors.New("quota"), 10*time.Minute)}}
+		stop := make(chan struct{})
+		g := newGate()
+		handle := park(g, stop, func(*message.Message, error) {})(h.handle)
+		if _, err := handle(message.NewMessage("a", nil)); err != nil {
+			t.Error(err)
+		}
+		if want := []time.Duration{0, 10 * time.Minute}; !slices.Equal(h.at, want) {
+			t.Errorf("tried at %v, want %v", h.at, want)
+		}
+		h.errs = []error{Unavailable("models", errors.New("quota"), 10*time.Minute)}
+		time.AfterFunc(time.Second, func() { close(stop) })
+		if _, err := handle(message.NewMessage("b", nil)); !errors.Is(err, errInterrupted) {
+			t.Errorf("error %v, want interrupted", err)
+		}
+	})
+}
+
+func TestAFailureOfTheProbeOtherThanAnOutageOpensTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		boom := errors.New("boom")
+		h := &tries{start: time.Now(), errs: []error{Unavailable("redis", boom, 0), boom}}
+		g := newGate()
+		if _, err := park(g, nil, func(*message.Message, error) {})(h.handle)(message.NewMessage("a", nil)); !errors.Is(err, boom) {
+			t.Errorf("error %v, want boom", err)
+		}
+		if o := g.outage(); o != nil {
+			t.Errorf("the gate is still closed: %+v", o)
+		}
+	})
+}

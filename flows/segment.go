@@ -1,0 +1,165 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	streams "github.com/reugn/go-streams"
+
+	"catalyst/internal/broker"
+	"catalyst/internal/news"
+)
+
+// A segment runs the stages between two topics: a Watermill handler puts each
+// message into a go-streams flow and returns when its fate is known.
+type segment struct {
+	topic    string
+	maxBytes int
+	log      *slog.Logger
+
+	sub   broker.Subscriber
+	steps []*step
+	stats segmentStats
+	gate  *gate
+
+	flow     streams.Flow
+	intake   *intake
+	finished chan struct{} // closed when the flow has ended
+	stop     <-chan struct{}
+}
+
+// start wires the flow. Work in it ends when ctx does; closing stop makes it
+// hurry. The last operators, made by tail, leave no message over.
+func (s *segment) start(ctx context.Context, stages []Stage, tail streams.Flow) {
+	s.intake, s.finished = newIntake(), make(chan struct{})
+	last := streams.Source(s.intake)
+	via := func(f streams.Flow) {
+		s.flow = last.Via(f)
+		last = s.flow
+	}
+	for i, stage := range stages {
+		step := s.steps[i]
+		if g, ok := stage.(Grouper); ok {
+			via(newGather(g.Grouping(), s.stop))
+		}
+		via(stepFlow(func(batch []*Message) []*Message { return step.run(ctx, batch) }, step.knobs.Workers))
+	}
+	via(tail)
+	go func() {
+		defer close(s.finished)
+		s.flow.To(newEnd())
+	}()
+}
+
+// end closes the flow and waits for its goroutines. A stage that does not return
+// although its context has ended is reported, not waited for.
+func (s *segment) end() error {
+	close(s.intake.in)
+	select {
+	case <-s.finished:
+		return nil
+	case <-time.After(5 * time.Second):
+		return fmt.Errorf("segment %s: a stage ignores the end of its context", s.topic)
+	}
+}
+
+// handle is the Watermill handler: nil acknowledges.
+func (s *segment) handle(wm *message.Message) ([]*message.Message, error) {
+	select {
+	case <-s.stop:
+		return nil, errInterrupted
+	default:
+	}
+	m, err := s.decode(wm)
+	if err != nil {
+		wm.Metadata.Set(MetaPoisonStage, "decode")
+		s.stats.in.Add(1)
+		s.stats.failed.Add(1)
+		return nil, Permanent(err)
+	}
+	settled := make(chan Outcome, 1)
+	m.tell = func(o Outcome) { settled <- o }
+
+	s.stats.in.Add(1)
+	select {
+	case s.intake.in <- m:
+	case <-s.stop:
+		s.stats.interrupted.Add(1)
+		return nil, errInterrupted
+	}
+	o := <-settled
+	if o.Err != nil && s.interrupted(o.Err) {
+		s.stats.interrupted.Add(1)
+		return nil, errInterrupted
+	}
+	s.stats.count(o)
+	wm.Metadata.Set(MetaPoisonStage, o.Stage)
+	return nil, o.Err
+}
+
+// interrupted reports whether err comes from the end of the process and not from
+// a stage: contexts are cancelled only then, a timeout is a deadline exceeded.
+func (s *segment) interrupted(err error) bool {
+	select {
+	case <-s.stop:
+		return errors.Is(err, context.Canceled)
+	default:
+		return false
+	}
+}
+
+// decode makes a Message of what the broker delivered. Metadata that an earlier
+// poisoning left behind does not go on.
+func (s *segment) decode(wm *message.Message) (*Message, error) {
+	if len(wm.Payload) > s.maxBytes {
+		return nil, fmt.Errorf("payload has %d bytes, more than max_bytes %d", len(wm.Payload), s.maxBytes)
+	}
+	item, err := news.Decode(wm.Payload)
+	if err != nil {
+		return nil, fmt.Errorf("payload is no item: %w", err)
+	}
+	m := NewMessage(wm.UUID, item)
+	if len(wm.Metadata) > 0 {
+		m.Meta = maps.Clone(map[string]string(wm.Metadata))
+		for _, key := range poisonMeta {
+			delete(m.Meta, key)
+		}
+	}
+	return m, nil
+}
+
+// encode is the reverse of decode.
+func encode(m *Message) (*message.Message, error) {
+	payload, err := news.Encode(m.Item)
+	if err != nil {
+		return nil, Permanent(fmt.Errorf("encode item: %w", err))
+	}
+	wm := message.NewMessage(m.ID, payload)
+	maps.Copy(wm.Metadata, m.Meta)
+	return wm, nil
+}
+
+// forward returns what publishes messages to a topic, as the process of a step.
+func forward(pub message.Publisher, topic string) func(context.Context, []*Message) ([]*Message, error) {
+	return func(_ context.Context, batch []*Message) ([]*Message, error) {
+		wms := make([]*message.Message, 0, len(batch))
+		sent := make([]*Message, 0, len(batch))
+		for _, m := range batch {
+			wm, err := encode(m)
+			if err != nil {
+				m.Fail(err)
+				continue
+			}
+			wms, sent = append(wms, wm), append(sent, m)
+		}
+		if err := pub.Publish(topic, wms...); err != nil {
+			return nil, Unavailable("broker", fmt.Errorf("publish to %s: %w", topic, err), 0)
+		}
+		return sent, nil
+	}
+}

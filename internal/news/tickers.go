@@ -1,0 +1,168 @@
+package news
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Tickers returns the US listings that text names in a form that cannot be an
+// ordinary word: after an exchange, "(NASDAQ: ABC)", or as a cashtag, "$ABC".
+// They come in the order found, each once, with a hyphen before the class
+// of a share: BRK-B.
+//
+// Capitals alone are never a ticker. A listing elsewhere is never a US one:
+// "TSX: BGI.UN" is not BGI, and neither is "$BGI.UN".
+func Tickers(text string) []string {
+	var found []string
+	add := func(symbol string) {
+		if symbol != "" && !slices.Contains(found, symbol) {
+			found = append(found, symbol)
+		}
+	}
+	for _, at := range mention.FindAllStringIndex(text, -1) {
+		if text[at[1]-1] == ':' {
+			listed(text, at[0], at[1], add)
+		} else {
+			add(cashtag(text, at[1]))
+		}
+	}
+	return found
+}
+
+const (
+	gap = `[\s\x{00a0}\x{202f}]*`
+
+	usExchange = `(?:NASDAQ(?:[- ]?(?:GS|GM|CM|CMS|NM|NGS|Global Select(?: Market)?|Global Market|Capital Market|Stock Market))?` +
+		`|NYSE(?:[- ]?(?:American|MKT|Arca|Amex))?|New York Stock Exchange|AMEX` +
+		`|(?:Other )?OTC(?:[- ]?(?:QB|QX|ID|PK|BB|Pink|Pink Sheets|Markets|MKTS|Link))?|Pink Sheets|CBOE(?: BZX)?|BATS)`
+
+	// foreignExchange matters only where it shares a colon with an American one.
+	foreignExchange = `(?:TSX(?:[- ]?V(?:enture)?)?|TSE|CSE|NEO|Cboe Canada|ASX|LSE|AIM|HKEX|SEHK|FRA|FSE|FWB|Frankfurt|XETRA|Euronext(?: [A-Z][a-z]+)?|TASE|SIX|JSE|NSE|BSE|SGX|BMV|BVL|NZX|OSE|Toronto)`
+
+	join = gap + `(?:/|,|&|\||and)` + gap
+)
+
+// mention ends with the colon after an American exchange, alone or in a row
+// with others, or with the sign of a cashtag.
+var mention = regexp.MustCompile(`\$|(?i:\b` + usExchange + `(?:` + join + `(?:` + usExchange + `|` + foreignExchange + `))*` + gap + `:)`)
+
+// listed reads the symbols behind the colon at text[start:colon]. Several count only
+// inside brackets, where nothing but symbols stands between commas.
+func listed(text string, start, colon int, add func(string)) {
+	bracketed := inBrackets(text[:start])
+	rest := text[colon:]
+	for first := true; ; first = false {
+		symbol, after := readSymbol(strings.TrimPrefix(strings.TrimLeftFunc(rest, blank), "$"))
+		next := strings.TrimLeftFunc(after, blank)
+		switch {
+		case symbol == "" || strings.HasPrefix(next, ":"): // prose, or the next exchange
+			return
+		case first && (bracketed || len(symbol) > 1 || len(next) == len(after)):
+		case !first && (next == "" || strings.ContainsRune(")],;/&|", firstRune(next)) || strings.HasPrefix(next, "and ")):
+		default: // a word in capitals
+			return
+		}
+		add(usable(symbol))
+		switch {
+		case !bracketed:
+			return
+		case strings.HasPrefix(next, "and "):
+			rest = next[len("and "):]
+		case next != "" && strings.ContainsRune(",;/&|", firstRune(next)):
+			rest = next[1:]
+		default:
+			return
+		}
+	}
+}
+
+// inBrackets reports whether a bracket is open at the end of text. A parenthesis
+// that is this long has lost its end.
+func inBrackets(text string) bool {
+	const longest = 200
+	text = text[max(0, len(text)-longest):]
+	return strings.LastIndexAny(text, "([") > strings.LastIndexAny(text, ")]")
+}
+
+// notCashtags are units and currencies that follow the sign.
+var notCashtags = map[string]bool{
+	"K": true, "M": true, "B": true, "MM": true, "MN": true, "BN": true, "I": true,
+	"US": true, "USD": true, "CAD": true, "AUD": true, "HKD": true, "SGD": true, "NZD": true,
+}
+
+// cashtag returns the symbol behind the sign that ends at text[:at].
+func cashtag(text string, at int) string {
+	before, _ := utf8.DecodeLastRuneInString(text[:at-1])
+	if unicode.IsLetter(before) || unicode.IsDigit(before) || before == '$' { // C$, US$
+		return ""
+	}
+	symbol, _ := readSymbol(text[at:])
+	if notCashtags[symbol] {
+		return ""
+	}
+	return usable(symbol)
+}
+
+// readSymbol reads one to five capitals and perhaps a suffix, "BRK.B", and returns
+// them as they stand. The symbol is empty if s begins with anything else, as a
+// longer or mixed word.
+func readSymbol(s string) (symbol, rest string) {
+	n := capitals(s)
+	if n == 0 || n > 5 {
+		return "", s
+	}
+	if n < len(s) && strings.IndexByte(".-/", s[n]) >= 0 {
+		suffix := capitals(s[n+1:])
+		class := suffix == 1 || suffix > 1 && suffix <= 3 && s[n] != '/' // A/B is a class, AB/CD are two
+		if class && wordEnds(s[n+1+suffix:]) {
+			return s[:n+1+suffix], s[n+1+suffix:]
+		}
+	}
+	if !wordEnds(s[n:]) {
+		return "", s
+	}
+	return s[:n], s[n:]
+}
+
+// classes are the suffixes that name a share, unit, right or warrant of a US
+// listing. Others belong to listings elsewhere: SHOP.TO, BGI.UN, BHP.AX.
+var classes = map[string]bool{
+	"A": true, "B": true, "C": true, "D": true, "K": true,
+	"U": true, "R": true, "W": true, "WS": true, "WT": true,
+}
+
+// usable returns a symbol with a hyphen before its class; empty if it is no symbol of
+// a US listing.
+func usable(symbol string) string {
+	i := strings.IndexAny(symbol, ".-/")
+	switch {
+	case i < 0:
+		return symbol
+	case classes[symbol[i+1:]]:
+		return symbol[:i] + "-" + symbol[i+1:]
+	}
+	return ""
+}
+
+func capitals(s string) int {
+	n := 0
+	for n < len(s) && 'A' <= s[n] && s[n] <= 'Z' {
+		n++
+	}
+	return n
+}
+
+func wordEnds(s string) bool {
+	r := firstRune(s)
+	return s == "" || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_'
+}
+
+func firstRune(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
+}
+
+func blank(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"'“”‘’`, r) }

@@ -1,10 +1,12 @@
 package flows
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 
 	"catalyst/internal/news"
@@ -25,6 +27,10 @@ func ParseCondition(source string) (Condition, error) {
 		return Condition{}, nil
 	}
 	program, err := expr.Compile(source, expr.Env(news.Item{}), expr.AsBool())
+	var fault *file.Error
+	if errors.As(err, &fault) { // its Error draws the place over several lines
+		return Condition{}, fmt.Errorf("condition %q: %s at character %d", source, fault.Message, fault.Column+1)
+	}
 	if err != nil {
 		return Condition{}, fmt.Errorf("condition %q: %w", source, err)
 	}

@@ -21,7 +21,7 @@ type Kind[T any] struct {
 	Config any
 	// Knobs are the defaults of what the engine offers every stage.
 	Knobs Knobs
-	// After names kinds of stages one of which must stand before this one.
+	// After names kinds of stages, each of which must stand before this one.
 	After []string
 	// New builds the component from a configuration of Config's type.
 	New func(b *Build, config any) (T, error)
@@ -47,11 +47,17 @@ func NewKind[C, T any](k Kind[T], defaults C, build func(*Build, C) (T, error)) 
 	return k
 }
 
-// Knobs are what the engine offers every stage, whatever its kind. Zero means
-// the kind's default, and where the kind has none, the default named here.
+// Identity is what every component of pipeline.yaml can be given.
+type Identity struct {
+	Name    string `yaml:"name" doc:"how metrics, logs and other components call it; defaults to its kind"`
+	Enabled *bool  `yaml:"enabled" doc:"false leaves it out, as if the lines were not there; defaults to true"`
+}
+
+// Knobs are what the engine offers every stage and sink, whatever its kind. Zero
+// means the kind's default, and where the kind has none, the default named here.
 type Knobs struct {
-	Name    string        `yaml:"name" doc:"how metrics, logs and other components call it; defaults to its kind"`
-	Enabled *bool         `yaml:"enabled" doc:"false leaves it out, as if the lines were not there; defaults to true"`
+	Identity `yaml:",inline"`
+
 	Workers int           `yaml:"workers" doc:"batches processed at the same time; defaults to 1, or to what the kind needs"`
 	Timeout time.Duration `yaml:"timeout" doc:"longest time for one batch; defaults to 30s"`
 	When    Condition     `yaml:"when" doc:"messages for which this is false pass by untouched"`

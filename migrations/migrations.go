@@ -8,13 +8,17 @@ import (
 	"io/fs"
 )
 
-//go:embed sqlite/*.sql
-var sqlite embed.FS
+//go:embed sqlite/*.sql postgres/*.sql
+var files embed.FS
 
-// SQLite makes the tables of the embedded database: broker and stores.
-var SQLite = sub(sqlite, "sqlite")
+var (
+	// SQLite makes the tables of the embedded database: broker and stores.
+	SQLite = sub("sqlite")
+	// Postgres makes the tables of the semantic cache in PostgreSQL.
+	Postgres = sub("postgres")
+)
 
-func sub(files fs.FS, dir string) fs.FS {
+func sub(dir string) fs.FS {
 	f, err := fs.Sub(files, dir)
 	if err != nil {
 		panic(err) // dir is no path at all

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/joho/godotenv"
+)
+
+// maxDotEnv bounds a .env file.
+const maxDotEnv = 64 << 10
+
+// LoadDotEnv reads a file of NAME=value lines and returns a look-up that asks the
+// process's environment first and then the file. A file that does not exist
+// has no variables. With issues, the look-up knows the process's environment
+// only. Nothing is put into the environment itself, so that child processes
+// and libraries do not see what is meant for the pipeline.
+//
+// ${OTHER} and ${OTHER:-default} in a value are replaced; any other dollar sign
+// stands for itself, as passwords have them.
+func LoadDotEnv(path string) (env func(name string) (string, bool), issues Issues) {
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return os.LookupEnv, nil
+	case err != nil:
+		return os.LookupEnv, Issues{{File: path, Message: "cannot be read: " + reason(err)}}
+	}
+	vars, issue := parseDotEnv(path, text)
+	if issue != nil {
+		return os.LookupEnv, Issues{*issue}
+	}
+	return func(name string) (string, bool) {
+		if value, ok := os.LookupEnv(name); ok {
+			return value, true
+		}
+		value, ok := vars[name]
+		return value, ok
+	}, nil
+}
+
+// reason is err without the path, which an Issue names already.
+func reason(err error) string {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err.Error()
+	}
+	return err.Error()
+}
+
+// dollar stands for "$" while godotenv has the text: it would replace every $NAME,
+// and cut passwords short.
+const dollar = "\uF8E4"
+
+func parseDotEnv(path string, text []byte) (map[string]string, *Issue) {
+	if len(text) > maxDotEnv {
+		return nil, &Issue{File: path, Message: fmt.Sprintf("has %d bytes; at most %d are read", len(text), maxDotEnv)}
+	}
+	if bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff}) {
+		return nil, &Issue{File: path, Line: 1, Col: 1, Message: "the file is UTF-16", Hint: "save it as UTF-8"}
+	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	text = bytes.ReplaceAll(text, []byte("$"), []byte(dollar))
+	vars, err := godotenv.UnmarshalBytes(text)
+	if _, nameless := vars[""]; err != nil || nameless {
+		// The library's error repeats the text, values and all.
+		return nil, &Issue{File: path, Line: unreadableLine(text), Col: 1, Message: "not of the form NAME=value", Hint: "a value with quotes needs both of them"}
+	}
+	raw := make(map[string]string, len(vars))
+	for name, value := range vars {
+		raw[name] = strings.ReplaceAll(value, dollar, "$")
+	}
+	resolved := make(map[string]string, len(raw))
+	for name, value := range raw {
+		e := expand(value, func(other string) (string, bool) {
+			if v, ok := os.LookupEnv(other); ok {
+				return v, true
+			}
+			v, ok := raw[other]
+			return v, ok && other != name
+		})
+		if e.fault == "" {
+			value = e.text
+		}
+		resolved[name] = value
+	}
+	return resolved, nil
+}
+
+// unreadableLine returns the first line that cannot be read: the one after the
+// longest beginning of the text that can.
+func unreadableLine(text []byte) int {
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	for n := len(lines) - 1; n > 0; n-- {
+		vars, err := godotenv.UnmarshalBytes(bytes.Join(lines[:n], nil))
+		if _, nameless := vars[""]; err == nil && !nameless {
+			return n + 1
+		}
+	}
+	return 1
+}

@@ -1,0 +1,113 @@
+// Package llm is the contract of a language model provider and of the answer
+// asked from it: requests, responses, classified errors and what follows from
+// each class, prompts, and the JSON Schema of a verdict. The packages below it
+// are the providers; stage llm_router chooses between them.
+package llm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// A Provider asks one model of one server. It makes a single attempt: whoever
+// calls it decides about another, so no client below retries.
+type Provider interface {
+	// Name is the provider's name in pipeline.yaml.
+	Name() string
+	// Model is the model's name as the server knows it.
+	Model() string
+	// Complete streams an answer and returns it whole. Every error is an [*Error]
+	// with a class; when it is not nil, the Response holds only what the server is
+	// known to have charged for. It may be called concurrently.
+	Complete(ctx context.Context, r Request) (Response, error)
+}
+
+// Optional powers of providers, found by assertion.
+type (
+	// Limited is a Provider with limits of its own, set by its configuration.
+	Limited interface {
+		Limits() Limits
+	}
+
+	// Prober is a Provider that may turn out not to be there: a server nobody named,
+	// but which is used if it answers. Available returns nil, or a
+	// [*NotConfiguredError]; it is cheap enough to be asked for every item.
+	Prober interface {
+		Available(ctx context.Context) error
+	}
+)
+
+// Limits are one provider's limits. Zero means that it has none of its own.
+type Limits struct {
+	MaxChars   int           // takes items whose text has at most so many characters
+	Timeout    time.Duration // for a whole call
+	FirstToken time.Duration // for the first token of content
+}
+
+// A Request is what a model is asked.
+type Request struct {
+	System string // the task
+	Prompt string // the data
+	// Schema is the JSON Schema that the answer must meet, sent in the provider's
+	// own way; empty asks for free text. SchemaName names it where a name is needed.
+	Schema     json.RawMessage
+	SchemaName string
+	// MaxTokens limits the answer; 0 leaves it to the provider's configuration.
+	MaxTokens int
+	// Temperature is omitted when nil and the provider's configuration has none:
+	// newer models reject it.
+	Temperature *float64
+	// Timeout bounds the whole call and FirstToken the wait for the first token of
+	// content; what a model thinks or announces before is no content. Loading a
+	// model counts towards neither. Zero is no limit.
+	Timeout    time.Duration
+	FirstToken time.Duration
+}
+
+// A Response is what a model answered.
+type Response struct {
+	Text  string
+	Model string // that answered, by the server's account
+	Stop  string // why it stopped, in the server's word
+	// TokensIn counts the whole prompt, TokensCached the part of it that came from
+	// the server's cache, TokensOut the answer with whatever was thought before it.
+	TokensIn, TokensCached, TokensOut int
+	// FirstToken and Latency count from the start of the call.
+	FirstToken, Latency time.Duration
+}
+
+// ErrNotConfigured is what every [*NotConfiguredError] is.
+var ErrNotConfigured = errors.New("not configured")
+
+// A NotConfiguredError says that a provider was left out of the configuration:
+// no fault, it just cannot be asked. Building such a provider returns it.
+type NotConfiguredError struct {
+	Provider string
+	Variable string // the environment variable that the default pipeline.yaml reads
+	Reason   string // optional: what was found instead ("nothing answers at …")
+}
+
+func (e *NotConfiguredError) Error() string {
+	if e.Reason != "" {
+		return e.Provider + " is not configured: " + e.Reason + "; set " + e.Variable
+	}
+	return e.Provider + " is not configured: set " + e.Variable
+}
+
+func (e *NotConfiguredError) Is(target error) bool { return target == ErrNotConfigured }
+
+// EstimateTokens estimates how many tokens text has, rather too many than too
+// few: no tokenizer is exact for every model.
+func EstimateTokens(text string) int {
+	ascii, other := 0, 0
+	for _, r := range text {
+		if r < 0x80 {
+			ascii++
+		} else {
+			other++
+		}
+	}
+	return (ascii+2)/3 + other
+}

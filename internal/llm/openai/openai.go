@@ -1,0 +1,233 @@
+// Package openai is the provider for any server with OpenAI's chat API: OpenAI
+// itself, llama.cpp, vLLM and the like.
+package openai
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	sdk "github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/packages/ssestream"
+	"github.com/openai/openai-go/v3/shared"
+
+	"catalyst/flows"
+	"catalyst/internal/config"
+	"catalyst/internal/llm"
+)
+
+// Variable is where the default pipeline.yaml reads the base URL from.
+const Variable = "OPENAI_API_URL"
+
+// Config configures a provider. Without a base URL there is none.
+type Config struct {
+	BaseURL     string        `yaml:"base_url" doc:"address of the API with its version, as http://localhost:8080/v1; empty leaves the provider out"`
+	Key         config.Secret `yaml:"key" doc:"API key; local servers need none"`
+	Model       string        `yaml:"model" doc:"name of the model; required with base_url"`
+	MaxTokens   int           `yaml:"max_tokens" doc:"tokens of an answer at most"`
+	Temperature *float64      `yaml:"temperature" doc:"randomness, 0 to 2; left out if not set, as newer models refuse it"`
+	Timeout     time.Duration `yaml:"timeout" doc:"longest time for a call; 0 takes the router's"`
+	FirstToken  time.Duration `yaml:"first_token" doc:"longest wait for the first token; 0 takes the router's"`
+	MaxChars    int           `yaml:"max_chars" doc:"takes items whose text has at most so many characters; 0 is no limit"`
+}
+
+// Defaults is the configuration before pipeline.yaml.
+var Defaults = Config{MaxTokens: 1024}
+
+// Validate reports every fault.
+func (c Config) Validate() error {
+	var faults []error
+	if c.BaseURL != "" && c.Model == "" {
+		faults = append(faults, config.At("model", "is required with base_url"))
+	}
+	if c.MaxTokens < 1 {
+		faults = append(faults, config.At("max_tokens", "must be at least 1"))
+	}
+	if u, err := url.Parse(c.BaseURL); err != nil || c.BaseURL != "" && u.Host == "" {
+		faults = append(faults, config.At("base_url", "is no address; write http://localhost:8080/v1"))
+	}
+	return llm.JoinFaults(faults, c.Timeout, c.FirstToken, c.MaxChars, c.Temperature)
+}
+
+// Kind describes the provider. client is asked for when one is built.
+func Kind(client func() *http.Client) flows.Kind[llm.Provider] {
+	return flows.NewKind(flows.Kind[llm.Provider]{
+		Name:    "openai",
+		Doc:     "asks a server with OpenAI's chat API (OpenAI, llama.cpp, vLLM)",
+		Example: "openai: {base_url: \"http://localhost:8080/v1\", model: mistral}",
+	}, Defaults, func(b *flows.Build, c Config) (llm.Provider, error) {
+		return New(b.Name, c, client())
+	})
+}
+
+// New returns a provider, or an [*llm.NotConfiguredError] if c has no base URL.
+// It connects to nothing.
+func New(name string, c Config, client *http.Client) (llm.Provider, error) {
+	name = cmp.Or(name, "openai")
+	if c.BaseURL == "" {
+		return nil, &llm.NotConfiguredError{Provider: name, Variable: Variable}
+	}
+	options := []option.RequestOption{
+		option.WithBaseURL(c.BaseURL),
+		option.WithHTTPClient(client),
+		option.WithMaxRetries(0),
+	}
+	if key := c.Key.Reveal(); key != "" {
+		options = append(options, option.WithAPIKey(key))
+	}
+	return &provider{
+		name:   name,
+		config: c,
+		// The service by itself, and not a client, as that one reads the environment.
+		chat:    sdk.NewChatCompletionService(options...),
+		secrets: llm.Secrets(c.Key.Reveal(), c.BaseURL),
+	}, nil
+}
+
+type provider struct {
+	name    string
+	config  Config
+	chat    sdk.ChatCompletionService
+	secrets []string
+}
+
+func (p *provider) Name() string  { return p.name }
+func (p *provider) Model() string { return p.config.Model }
+
+func (p *provider) Limits() llm.Limits {
+	return llm.Limits{MaxChars: p.config.MaxChars, Timeout: p.config.Timeout, FirstToken: p.config.FirstToken}
+}
+
+func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
+	response, err := llm.Call(ctx, r, func(ctx context.Context, token func()) (llm.Response, error) {
+		stream := p.chat.NewStreaming(ctx, p.params(r))
+		defer stream.Close()
+		return read(stream, token)
+	})
+	if err != nil {
+		return response, p.fault(err)
+	}
+	return response, nil
+}
+
+func (p *provider) params(r llm.Request) sdk.ChatCompletionNewParams {
+	params := sdk.ChatCompletionNewParams{
+		Model:         p.config.Model,
+		StreamOptions: sdk.ChatCompletionStreamOptionsParam{IncludeUsage: sdk.Bool(true)},
+	}
+	if r.System != "" {
+		params.Messages = append(params.Messages, sdk.SystemMessage(r.System))
+	}
+	params.Messages = append(params.Messages, sdk.UserMessage(r.Prompt))
+	// OpenAI's newer models refuse max_tokens, other servers may not know its successor.
+	if maxTokens := int64(cmp.Or(r.MaxTokens, p.config.MaxTokens)); strings.Contains(p.config.BaseURL, ".openai.com") {
+		params.MaxCompletionTokens = sdk.Int(maxTokens)
+	} else {
+		params.MaxTokens = sdk.Int(maxTokens)
+	}
+	if t := cmp.Or(r.Temperature, p.config.Temperature); t != nil {
+		params.Temperature = sdk.Float(*t)
+	}
+	if len(r.Schema) > 0 {
+		params.ResponseFormat.OfJSONSchema = &shared.ResponseFormatJSONSchemaParam{
+			JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{
+				Name:   cmp.Or(r.SchemaName, "answer"),
+				Schema: r.Schema,
+				Strict: sdk.Bool(true),
+			},
+		}
+	}
+	return params
+}
+
+func read(stream *ssestream.Stream[sdk.ChatCompletionChunk], token func()) (llm.Response, error) {
+	var response llm.Response
+	var text strings.Builder
+	refused := false
+	for stream.Next() {
+		chunk := stream.Current()
+		response.Model = cmp.Or(chunk.Model, response.Model)
+		if u := chunk.Usage; u.PromptTokens > 0 {
+			response.TokensIn = int(u.PromptTokens)
+			response.TokensCached = int(u.PromptTokensDetails.CachedTokens)
+			response.TokensOut = int(u.CompletionTokens)
+		}
+		for _, choice := range chunk.Choices {
+			if choice.Delta.Content != "" { // the first delta may have but a role
+				token()
+				text.WriteString(choice.Delta.Content)
+			}
+			refused = refused || choice.Delta.Refusal != ""
+			response.Stop = cmp.Or(choice.FinishReason, response.Stop)
+		}
+	}
+	if err := stream.Err(); err != nil {
+		return response, err
+	}
+	response.Text = text.String()
+	switch {
+	case refused, response.Stop == "content_filter":
+		return response, llm.Errorf(llm.ContentFilter, "the model refused or its answer was blocked")
+	case response.Stop == "length":
+		return response, llm.Errorf(llm.Truncated, "the answer hit max_tokens")
+	case response.Stop == "":
+		return response, llm.Errorf(llm.Network, "the stream ended before the answer did")
+	}
+	return response, nil
+}
+
+// fault classifies err by the server's own words where it has them.
+func (p *provider) fault(err error) error {
+	e := *llm.AsError(err)
+	var api *sdk.Error
+	var mid *ssestream.StreamError
+	if e.Class != llm.Canceled && e.Class != llm.Timeout && e.Class != llm.FirstToken {
+		switch {
+		case errors.As(err, &api):
+			e.Status = api.StatusCode
+			e.Class = classify(api.StatusCode, api.Code, api.Type, api.Message)
+			e.Err = errors.New(cmp.Or(api.Message, body(api)))
+			e.RetryAfter = llm.RetryAfter(api.Response.Header)
+		case errors.As(err, &mid):
+			var event struct {
+				Error struct{ Code, Type, Message string }
+			}
+			json.Unmarshal(mid.Event.Data, &event) // a code that is a number leaves the rest
+			e.Class = classify(http.StatusInternalServerError, event.Error.Code, event.Error.Type, event.Error.Message)
+			e.Err = errors.New(cmp.Or(event.Error.Message, mid.Message))
+		}
+	}
+	e.Provider, e.Model = p.name, p.config.Model
+	e.Err = llm.RedactError(e.Err, p.secrets...)
+	return &e
+}
+
+func body(e *sdk.Error) string {
+	return cmp.Or(e.RawJSON(), http.StatusText(e.StatusCode), "an error without a text")
+}
+
+func classify(status int, code, kind, message string) llm.Class {
+	lower := strings.ToLower(message)
+	switch {
+	case code == "insufficient_quota", kind == "insufficient_quota", code == "billing_not_active":
+		return llm.Billing
+	case code == "invalid_api_key", code == "account_deactivated":
+		return llm.Auth
+	case code == "context_length_exceeded", kind == "exceed_context_size_error",
+		strings.Contains(lower, "maximum context length"), strings.Contains(lower, "context size"):
+		return llm.Context
+	case code == "content_filter", code == "content_policy_violation":
+		return llm.ContentFilter
+	case code == "model_not_found":
+		return llm.ModelMissing
+	case status == http.StatusTooManyRequests && strings.Contains(lower, "per day"):
+		return llm.QuotaDay
+	}
+	return llm.ClassOfStatus(status)
+}

@@ -15,7 +15,7 @@ var declaration = regexp.MustCompile(`^\s*<\?xml\s[^>]*?\?>`)
 
 var declaredEncoding = regexp.MustCompile(`encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']`)
 
-// UTF8 returns body as UTF-8, without byte-order mark, XML declaration (which
+// UTF8 returns body as UTF-8, without byte-order marks, XML declaration (which
 // would name another encoding) or the control characters that XML forbids.
 //
 // It believes, in this order: a byte-order mark; bytes that are UTF-8, whatever they
@@ -23,11 +23,11 @@ var declaredEncoding = regexp.MustCompile(`encoding\s*=\s*["']([A-Za-z0-9._:-]+)
 // left for windows-1252, which contains Latin-1. A document in UTF-8 with broken bytes in
 // it gets U+FFFD in their place.
 func UTF8(body []byte, contentType string) []byte {
-	body = decode(body, contentType)
+	body = bytes.Map(legal, decode(body, contentType)) // and U+FFFD for broken bytes
 	if loc := declaration.FindIndex(body); loc != nil {
 		body = body[loc[1]:]
 	}
-	return bytes.Map(legal, body) // which also puts U+FFFD in the place of broken bytes
+	return body
 }
 
 func decode(body []byte, contentType string) []byte {
@@ -76,7 +76,7 @@ func recode(body []byte, name string) []byte {
 	if err != nil { // decoders put U+FFFD where they cannot; this one does not
 		return body
 	}
-	return bytes.TrimPrefix(out, []byte("\ufeff"))
+	return out
 }
 
 // mostlyUTF8 reports whether more of body's high bytes make UTF-8 than do not.
@@ -100,7 +100,7 @@ func legal(r rune) rune {
 	switch {
 	case r == '\t', r == '\n', r == '\r':
 		return r
-	case r < 0x20, r == 0xfffe, r == 0xffff:
+	case r < 0x20, r == 0xfeff, r == 0xfffe, r == 0xffff:
 		return -1
 	}
 	return r

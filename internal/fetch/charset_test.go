@@ -56,6 +56,7 @@ func FuzzUTF8(f *testing.F) {
 	f.Add([]byte("\xff\xfe<\x00?\x00"), "text/xml; charset=utf-16")
 	f.Add([]byte("<?xml version='1.0' encoding='iso-2022-jp'?>\x1b$B"), "")
 	f.Add([]byte("\xef\xbb\xbf\xff"), ";;;")
+	f.Add([]byte("\xff\xfe\xff\xfe"), "")
 	f.Fuzz(func(t *testing.T, body []byte, header string) {
 		got := UTF8(body, header)
 		if !utf8.Valid(got) {

@@ -60,6 +60,8 @@ func plainSyntax(said string, named, line int) (message, hint string) {
 		return "a value cannot begin with this character", "quote it"
 	case said == "could not find expected ':'":
 		return `expected "key: value"`, `a key needs a ":" and a space after it`
+	case said == "did not find expected node content":
+		return "a value is missing here", "quote it if it begins with a comma, a colon or a bracket"
 	case strings.HasPrefix(said, "did not find expected"):
 		return "this does not line up with what is above", "check the indentation: keys of one mapping, and the dashes of one list, begin in the same column"
 	case strings.HasPrefix(said, "unknown anchor"):
@@ -138,7 +140,11 @@ func (r *byteReader) Read(p []byte) (int, error) {
 func flowVariables(file string, lines []string, fault int) (issues Issues) {
 	found := false
 	for i, line := range lines {
-		col := flowVariable(line)
+		depth := 0
+		if i+1 == fault {
+			depth = 1 // where the fault is, brackets are open
+		}
+		col := flowVariable(line, depth)
 		if col == 0 {
 			continue
 		}
@@ -156,9 +162,10 @@ func flowVariables(file string, lines []string, fault int) (issues Issues) {
 }
 
 // flowVariable returns the column of the first ${ in the line that stands within
-// brackets and outside quotes; 0 if there is none.
-func flowVariable(line string) (col int) {
-	depth, quoted := 0, byte(0)
+// brackets and outside quotes; 0 if there is none. depth is how many brackets are
+// open before it.
+func flowVariable(line string, depth int) (col int) {
+	quoted := byte(0)
 	for i := 0; i < len(line); i++ {
 		c := line[i]
 		switch {

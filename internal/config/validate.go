@@ -66,7 +66,7 @@ func faults(err error) []fault {
 	}
 	var field *FieldError
 	if errors.As(err, &field) {
-		return []fault{{field.Field, strings.TrimPrefix(err.Error(), field.Field+": ")}}
+		return []fault{{field.Field, strings.Replace(err.Error(), field.Error(), field.Err.Error(), 1)}}
 	}
 	return []fault{{"", err.Error()}}
 }

@@ -14,7 +14,7 @@ import (
 
 // active reports whether a character acts on a display instead of being shown.
 func active(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
 // escaped writes active characters and broken UTF-8 as Go does in quotes.
@@ -29,7 +29,7 @@ func escaped(s string) string {
 // word is s as a value in key=value: in quotes where it would not be one word.
 func word(s string) string {
 	plain := s != "" && utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool {
-		return active(r) || unicode.IsSpace(r) || r == '"' || r == '=' || r == '\\'
+		return active(r) || unicode.IsSpace(r) || r == '"' || r == '='
 	}) < 0
 	if plain {
 		return s

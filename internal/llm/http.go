@@ -21,19 +21,16 @@ const (
 // and reads at most 8 MiB of a response. Limits of time belong to each call.
 func NewHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Client{
-		Transport: tidyTransport{&http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         dialer.DialContext,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConns:        100,
-			MaxIdleConnsPerHost: 30,
-			MaxConnsPerHost:     30,
-			IdleConnTimeout:     60 * time.Second,
-			TLSHandshakeTimeout: 5 * time.Second,
-		}},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return &http.Client{Transport: tidyTransport{&http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        100,
+		MaxIdleConnsPerHost: 30,
+		MaxConnsPerHost:     30,
+		IdleConnTimeout:     60 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second,
+	}}}
 }
 
 // tidyTransport bounds every body and leaves its connection fit for reuse.
@@ -41,15 +38,23 @@ type tidyTransport struct{ next *http.Transport }
 
 func (t tidyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := t.next.RoundTrip(r)
-	if err == nil {
-		response.Body = &tidyBody{ctx: r.Context(), body: response.Body, left: maxBody}
+	if err != nil {
+		return nil, err
 	}
-	return response, err
+	if response.StatusCode >= 300 && response.StatusCode < 400 {
+		response.Body.Close()
+		return nil, &Error{Class: ModelMissing, Status: response.StatusCode, Err: errRedirect}
+	}
+	response.Body = &tidyBody{ctx: r.Context(), body: response.Body, left: maxBody}
+	return response, nil
 }
 
 func (t tidyTransport) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
-var errTooLarge = errors.New("response is larger than 8 MiB")
+var (
+	errTooLarge = errors.New("response is larger than 8 MiB")
+	errRedirect = errors.New("the server sends us elsewhere: set base_url to its real address")
+)
 
 type tidyBody struct {
 	ctx  context.Context

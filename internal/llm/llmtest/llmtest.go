@@ -76,6 +76,7 @@ type Server struct {
 	api    api
 	http   *httptest.Server
 	closed chan struct{}
+	once   sync.Once
 
 	mu          sync.Mutex
 	script      []Step
@@ -128,10 +129,13 @@ func newServer(a api, path string, script []Step) *Server {
 	return s
 }
 
-// Close ends the server and every answer it is in the middle of.
+// Close ends the server and every answer it is in the middle of. Closing it again
+// does nothing.
 func (s *Server) Close() {
-	close(s.closed)
-	s.http.Close()
+	s.once.Do(func() {
+		close(s.closed)
+		s.http.Close()
+	})
 }
 
 // Script adds steps, each for one request for an answer.

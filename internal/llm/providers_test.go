@@ -1,0 +1,533 @@
+package llm_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"catalyst/flows"
+	"catalyst/internal/config"
+	"catalyst/internal/llm"
+	"catalyst/internal/llm/anthropic"
+	"catalyst/internal/llm/gemini"
+	"catalyst/internal/llm/llmtest"
+	"catalyst/internal/llm/ollama"
+	"catalyst/internal/llm/openai"
+	"catalyst/internal/news"
+)
+
+const key = "sk-hush-0123456789"
+
+// wires are the four providers, each with the server it talks to.
+var wires = []struct {
+	name   string
+	server func(...llmtest.Step) *llmtest.Server
+	build  func(url string, c *http.Client) (llm.Provider, error)
+}{
+	{"ollama", llmtest.NewOllama, func(url string, c *http.Client) (llm.Provider, error) {
+		config := ollama.Defaults
+		config.BaseURL, config.Key = url, key
+		return ollama.New("ollama", config, c), nil
+	}},
+	{"openai", llmtest.NewOpenAI, func(url string, c *http.Client) (llm.Provider, error) {
+		config := openai.Defaults
+		config.BaseURL, config.Key, config.Model = url, key, "mistral-7b"
+		return openai.New("openai", config, c)
+	}},
+	{"gemini", llmtest.NewGemini, func(url string, c *http.Client) (llm.Provider, error) {
+		config := gemini.Defaults
+		config.BaseURL, config.Key = url, key
+		return gemini.New("gemini", config, c)
+	}},
+	{"anthropic", llmtest.NewAnthropic, func(url string, c *http.Client) (llm.Provider, error) {
+		config := anthropic.Defaults
+		config.BaseURL, config.Key = url, key
+		return anthropic.New("anthropic", config, c)
+	}},
+}
+
+type wire struct {
+	llm.Provider
+	*llmtest.Server
+}
+
+// eachWire runs f for every provider against its own server.
+func eachWire(t *testing.T, f func(t *testing.T, w wire), script ...llmtest.Step) {
+	for _, w := range wires {
+		t.Run(w.name, func(t *testing.T) {
+			server := w.server(script...)
+			t.Cleanup(server.Close)
+			client := llm.NewHTTPClient()
+			t.Cleanup(client.CloseIdleConnections)
+			p, err := w.build(server.URL, client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(t, wire{p, server})
+		})
+	}
+}
+
+func request(t *testing.T) llm.Request {
+	t.Helper()
+	r, err := llm.NewRequest(&news.Item{
+		Source: "wire", Title: "Acme wins record contract", Tickers: []string{"ACME"},
+		Summary: "Order book grew by 40%.", Published: time.Date(2026, 11, 2, 13, 30, 0, 0, time.UTC),
+	}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Timeout, r.FirstToken = 20*time.Second, 10*time.Second
+	return r
+}
+
+func wantClass(t *testing.T, err error, want llm.Class) *llm.Error {
+	t.Helper()
+	var e *llm.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("got error %v, want class %s", err, want)
+	}
+	if e.Class != want {
+		t.Fatalf("got class %s (%v), want %s", e.Class, err, want)
+	}
+	if e.Provider == "" || e.Model == "" {
+		t.Errorf("error names provider %q and model %q", e.Provider, e.Model)
+	}
+	return e
+}
+
+func TestAnswer(t *testing.T) {
+	eachWire(t, func(t *testing.T, w wire) {
+		got, err := w.Complete(t.Context(), request(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := llm.ParseAnswer(got.Text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Direction != news.Bullish || a.Score != 0.95 || a.Signal != llm.StrongBuy {
+			t.Errorf("verdict %s %v %q, want bullish 0.95 STRONG BUY", a.Direction, a.Score, a.Signal)
+		}
+		if got.TokensIn < 20 || got.TokensOut < 20 {
+			t.Errorf("tokens %d in, %d out: usage was not read", got.TokensIn, got.TokensOut)
+		}
+		if got.Model == "" || got.Stop == "" {
+			t.Errorf("model %q, stop %q", got.Model, got.Stop)
+		}
+		if got.FirstToken <= 0 || got.Latency < got.FirstToken {
+			t.Errorf("first token after %v, all after %v", got.FirstToken, got.Latency)
+		}
+	})
+}
+
+func TestThoughtsAreNeitherAnswerNorFirstToken(t *testing.T) {
+	eachWire(t, func(t *testing.T, w wire) {
+		r := request(t)
+		got, err := w.Complete(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := llm.ParseAnswer(got.Text); err != nil {
+			t.Errorf("the answer has thoughts in it: %v in %q", err, got.Text)
+		}
+
+		r.FirstToken = 100 * time.Millisecond
+		_, err = w.Complete(t.Context(), r)
+		wantClass(t, err, llm.FirstToken)
+	},
+		llmtest.Step{Thoughts: "let me see {", Delay: time.Millisecond},
+		llmtest.Step{Thoughts: "let me see", Ending: llmtest.Stalls},
+	)
+}
+
+func TestStalls(t *testing.T) {
+	eachWire(t, func(t *testing.T, w wire) {
+		r := request(t)
+		r.FirstToken = 100 * time.Millisecond
+		_, err := w.Complete(t.Context(), r)
+		wantClass(t, err, llm.FirstToken)
+
+		r = request(t)
+		r.Timeout = 300 * time.Millisecond
+		got, err := w.Complete(t.Context(), r)
+		wantClass(t, err, llm.Timeout)
+		if got.Text != "" {
+			t.Errorf("half an answer was given out: %q", got.Text)
+		}
+	},
+		llmtest.Step{Ending: llmtest.Stalls},
+		llmtest.Step{Ending: llmtest.Stalls, After: 2},
+	)
+}
+
+func TestWeStop(t *testing.T) {
+	eachWire(t, func(t *testing.T, w wire) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := w.Complete(ctx, request(t))
+			done <- err
+		}()
+		for len(w.Requests()) == 0 {
+			time.Sleep(time.Millisecond) // a real server
+		}
+		cancel()
+		e := wantClass(t, <-done, llm.Canceled)
+		if p := e.Class.Policy(); p.Counts || p.Next || p.Outage {
+			t.Errorf("what we gave up ourselves has the policy %+v", p)
+		}
+	}, llmtest.Step{Ending: llmtest.Stalls, After: 1})
+}
+
+func TestEndings(t *testing.T) {
+	steps := []struct {
+		name string
+		step llmtest.Step
+		want llm.Class
+		not  string // provider whose API has no word for it
+	}{
+		{"limit of tokens", llmtest.Step{Ending: llmtest.Truncated}, llm.Truncated, ""},
+		{"blocked", llmtest.Step{Ending: llmtest.Filtered}, llm.ContentFilter, "ollama"},
+		{"connection cut", llmtest.Step{Ending: llmtest.Breaks, After: 2}, llm.Network, ""},
+		{"no last word", llmtest.Step{Ending: llmtest.Ends, After: 2}, llm.Network, ""},
+		{"error in the stream", llmtest.Step{Ending: llmtest.Fails, After: 2}, llm.Overloaded, ""},
+		{"error before content", llmtest.Step{Ending: llmtest.Fails}, llm.Overloaded, ""},
+		{"thoughts eat the limit", llmtest.Step{Thoughts: strings.Repeat("hm ", 99), Text: " ", Ending: llmtest.Truncated}, llm.Truncated, ""},
+	}
+	for _, s := range steps {
+		t.Run(s.name, func(t *testing.T) {
+			eachWire(t, func(t *testing.T, w wire) {
+				if w.Name() == s.not {
+					t.Skip("its API has no such ending")
+				}
+				got, err := w.Complete(t.Context(), request(t))
+				wantClass(t, err, s.want)
+				if got.Text != "" {
+					t.Errorf("text %q came with the error", got.Text)
+				}
+			}, s.step)
+		})
+	}
+}
+
+func TestErrors(t *testing.T) {
+	header := func(k, v string) http.Header { return http.Header{k: {v}} }
+	cases := []struct {
+		provider string
+		name     string
+		step     llmtest.Step
+		want     llm.Class
+		wait     time.Duration // RetryAfter at least; at most a second more
+	}{
+		{"ollama", "queue full", llmtest.Step{Status: 503, Body: `{"error":"server busy, please try again. maximum pending requests exceeded"}`}, llm.Overloaded, 0},
+		{"ollama", "out of memory", llmtest.Step{Status: 500, Body: `{"error":"model requires more system memory (8.4 GiB) than is available"}`}, llm.Overloaded, 0},
+		{"ollama", "context", llmtest.Step{Status: 400, Body: `{"error":"the input length exceeds the context length"}`}, llm.Context, 0},
+		{"ollama", "proxy refuses key", llmtest.Step{Status: 401, Body: `nope`}, llm.Auth, 0},
+		{"ollama", "bad request", llmtest.Step{Status: 400, Body: `{"error":"invalid options"}`}, llm.BadRequest, 0},
+
+		{"openai", "per minute", llmtest.Step{Status: 429, Body: llmtest.OpenAIPerMinute, Header: header("Retry-After", "20")}, llm.RateMinute, 20 * time.Second},
+		{"openai", "per minute in ms", llmtest.Step{Status: 429, Body: llmtest.OpenAIPerMinute, Header: header("Retry-After-Ms", "1500")}, llm.RateMinute, 1500 * time.Millisecond},
+		{"openai", "per day", llmtest.Step{Status: 429, Body: llmtest.OpenAIPerDay}, llm.QuotaDay, 0},
+		{"openai", "no credit", llmtest.Step{Status: 429, Body: llmtest.OpenAINoCredit}, llm.Billing, 0},
+		{"openai", "bad key", llmtest.Step{Status: 401, Body: llmtest.OpenAIBadKey}, llm.Auth, 0},
+		{"openai", "context", llmtest.Step{Status: 400, Body: llmtest.OpenAIContext}, llm.Context, 0},
+		{"openai", "context of llama.cpp", llmtest.Step{Status: 400, Body: llmtest.LlamaCppContext}, llm.Context, 0},
+		{"openai", "llama.cpp is loading", llmtest.Step{Status: 503, Body: llmtest.LlamaCppLoading}, llm.Overloaded, 0},
+		{"openai", "no model", llmtest.Step{Status: 404, Body: llmtest.OpenAIModelNotFound}, llm.ModelMissing, 0},
+		{"openai", "not JSON", llmtest.Step{Status: 502, Body: "<html>bad gateway</html>"}, llm.Overloaded, 0},
+		{"openai", "redirect", llmtest.Step{Status: 307, Header: header("Location", "http://127.0.0.1:1/")}, llm.ModelMissing, 0},
+
+		{"gemini", "key leaked", llmtest.Step{Status: 403, Body: llmtest.GeminiKeyLeaked}, llm.Auth, 0},
+		{"gemini", "key invalid", llmtest.Step{Status: 400, Body: llmtest.GeminiKeyInvalid}, llm.Auth, 0},
+		{"gemini", "per minute", llmtest.Step{Status: 429, Body: llmtest.GeminiQuotaPerMinute}, llm.RateMinute, 17500 * time.Millisecond},
+		{"gemini", "per minute by header", llmtest.Step{Status: 429, Body: `{"error":{"code":429,"message":"slow"}}`, Header: header("Retry-After", "9")}, llm.RateMinute, 9 * time.Second},
+		{"gemini", "too long", llmtest.Step{Status: 400, Body: llmtest.GeminiTooLong}, llm.Context, 0},
+		{"gemini", "overloaded", llmtest.Step{Status: 503, Body: llmtest.GeminiOverloaded}, llm.Overloaded, 0},
+		{"gemini", "no model", llmtest.Step{Status: 404, Body: llmtest.GeminiNoModel}, llm.ModelMissing, 0},
+		{"gemini", "not JSON", llmtest.Step{Status: 502, Body: "<html>bad gateway</html>"}, llm.Overloaded, 0},
+		{"gemini", "redirect", llmtest.Step{Status: 307, Header: header("Location", "http://127.0.0.1:1/")}, llm.ModelMissing, 0},
+
+		{"anthropic", "no credit", llmtest.Step{Status: 400, Body: llmtest.AnthropicNoCredit}, llm.Billing, 0},
+		{"anthropic", "spending limit", llmtest.Step{Status: 400, Body: llmtest.AnthropicUsageLimit}, llm.Billing, 0},
+		{"anthropic", "bad key", llmtest.Step{Status: 401, Body: llmtest.AnthropicBadKey}, llm.Auth, 0},
+		{"anthropic", "per minute", llmtest.Step{Status: 429, Body: llmtest.AnthropicRateLimit, Header: header("Retry-After", "12")}, llm.RateMinute, 12 * time.Second},
+		{"anthropic", "overloaded", llmtest.Step{Status: 529, Body: llmtest.AnthropicOverloaded}, llm.Overloaded, 0},
+		{"anthropic", "too long", llmtest.Step{Status: 400, Body: llmtest.AnthropicTooLong}, llm.Context, 0},
+		{"anthropic", "too large", llmtest.Step{Status: 413, Body: `{"type":"error","error":{"type":"request_too_large","message":"too large"}}`}, llm.Context, 0},
+		{"anthropic", "no model", llmtest.Step{Status: 404, Body: llmtest.AnthropicNoModel}, llm.ModelMissing, 0},
+		{"anthropic", "not JSON", llmtest.Step{Status: 502, Body: "<html>bad gateway</html>"}, llm.Overloaded, 0},
+		{"anthropic", "redirect", llmtest.Step{Status: 307, Header: header("Location", "http://127.0.0.1:1/")}, llm.ModelMissing, 0},
+	}
+	for _, c := range cases {
+		t.Run(c.provider+"/"+c.name, func(t *testing.T) {
+			w := newWire(t, c.provider, c.step)
+			start := time.Now()
+			_, err := w.Complete(t.Context(), request(t))
+			e := wantClass(t, err, c.want)
+			if e.Status != c.step.Status {
+				t.Errorf("status %d, want %d", e.Status, c.step.Status)
+			}
+			if e.RetryAfter < c.wait || e.RetryAfter > c.wait+time.Second {
+				t.Errorf("wait of %v, want %v", e.RetryAfter, c.wait)
+			}
+			if n := len(w.Requests()); n != 1 {
+				t.Errorf("%d requests: only the router may try again", n)
+			}
+			if d := time.Since(start); d > 5*time.Second {
+				t.Errorf("took %v", d)
+			}
+		})
+	}
+}
+
+func newWire(t *testing.T, name string, script ...llmtest.Step) wire {
+	t.Helper()
+	for _, w := range wires {
+		if w.name != name {
+			continue
+		}
+		server := w.server(script...)
+		t.Cleanup(server.Close)
+		p, err := w.build(server.URL, llm.NewHTTPClient())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wire{p, server}
+	}
+	t.Fatalf("no wire %s", name)
+	return wire{}
+}
+
+// A day's quota ends at midnight in California, whatever RetryInfo says.
+func TestGeminiQuotaOfTheDay(t *testing.T) {
+	w := newWire(t, "gemini", llmtest.Step{Status: 429, Body: llmtest.GeminiQuotaPerDay})
+	_, err := w.Complete(t.Context(), request(t))
+	e := wantClass(t, err, llm.QuotaDay)
+	pacific, err := time.LoadLocation("America/Los_Angeles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reset := time.Now().Add(e.RetryAfter + time.Second).In(pacific)
+	if e.RetryAfter <= 0 || reset.Hour() != 0 || reset.Minute() != 0 {
+		t.Errorf("to be left alone for %v, until %v; want midnight in California", e.RetryAfter, reset)
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	eachWire(t, func(t *testing.T, w wire) {
+		w.Server.Close()
+		_, err := w.Complete(t.Context(), request(t))
+		wantClass(t, err, llm.Network)
+	})
+}
+
+// Settings of the user's environment for other programs must not reach the SDKs.
+func TestEnvironmentIsNotRead(t *testing.T) {
+	for _, v := range []string{
+		"OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL",
+		"OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS",
+	} {
+		t.Setenv(v, "http://127.0.0.1:1")
+	}
+	t.Setenv("GOOGLE_GENAI_USE_VERTEXAI", "1")
+	t.Setenv("ANTHROPIC_AUTH_TOKEN", "other")
+	t.Setenv("OPENAI_ORG_ID", "other")
+	eachWire(t, func(t *testing.T, w wire) {
+		if _, err := w.Complete(t.Context(), request(t)); err != nil {
+			t.Fatal(err)
+		}
+		for name, values := range w.Requests()[0].Header {
+			if strings.Contains(strings.Join(values, " "), "other") {
+				t.Errorf("header %s: %q comes from the environment", name, values)
+			}
+		}
+	})
+}
+
+func TestLimitsReachTheWire(t *testing.T) {
+	want := map[string][]string{
+		"ollama":    {`"num_predict":77`, `"num_ctx":4096`, `"keep_alive":"30m"`, `"truncate":false`, `"temperature":0.2`, `"format":{`, `"maximum":1`},
+		"openai":    {`"max_tokens":77`, `"temperature":0.2`, `"response_format":{`, `"json_schema"`, `"strict":true`, `"name":"verdict"`, `"maximum":1`, `"include_usage":true`},
+		"gemini":    {`"maxOutputTokens":77`, `"temperature":0.2`, `"responseMimeType":"application/json"`, `"responseJsonSchema":{`, `"maximum":1`},
+		"anthropic": {`"max_tokens":77`, `"temperature":0.2`, `"output_config":{`, `"json_schema"`, `"additionalProperties":false`},
+	}
+	eachWire(t, func(t *testing.T, w wire) {
+		r := request(t)
+		temperature := 0.2
+		r.MaxTokens, r.Temperature = 77, &temperature
+		if _, err := w.Complete(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		var body bytes.Buffer
+		if err := json.Compact(&body, []byte(w.Requests()[0].Body)); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range want[w.Name()] {
+			if !strings.Contains(body.String(), s) {
+				t.Errorf("the request lacks %s:\n%s", s, body.String())
+			}
+		}
+	})
+}
+
+func TestUnsetParametersAreLeftOut(t *testing.T) {
+	eachWire(t, func(t *testing.T, w wire) {
+		if _, err := w.Complete(t.Context(), request(t)); err != nil {
+			t.Fatal(err)
+		}
+		body := w.Requests()[0].Body
+		for _, s := range []string{"temperature", "thinkingConfig", `"think"`, "top_p"} {
+			if w.Name() == "ollama" && s == "temperature" {
+				continue // a local model gets 0
+			}
+			if strings.Contains(body, s) {
+				t.Errorf("the request has %s, which newer models refuse:\n%s", s, body)
+			}
+		}
+	})
+}
+
+func TestGeminiThinking(t *testing.T) {
+	zero := 0
+	for want, c := range map[string]gemini.Config{
+		`"thinkingLevel":"LOW"`: {ThinkingLevel: "low"},
+		`"thinkingBudget":0`:    {ThinkingBudget: &zero},
+	} {
+		server := llmtest.NewGemini()
+		defer server.Close()
+		c.BaseURL, c.Key, c.Model, c.MaxTokens = server.URL, key, "gemini-3.1-flash-lite", 512
+		p, err := gemini.New("", c, llm.NewHTTPClient())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Complete(t.Context(), request(t)); err != nil {
+			t.Fatal(err)
+		}
+		if body := server.Requests()[0].Body; !strings.Contains(body, want) {
+			t.Errorf("the request lacks %s:\n%s", want, body)
+		}
+	}
+	if err := (gemini.Config{Model: "m", MaxTokens: 1, ThinkingLevel: "low", ThinkingBudget: &zero}).Validate(); err == nil {
+		t.Error("level and budget together are accepted; the API refuses them")
+	}
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	eachWire(t, func(t *testing.T, w wire) {
+		for range 20 {
+			if _, err := w.Complete(t.Context(), request(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := w.Connections(); n != 1 {
+			t.Errorf("20 calls one after another opened %d connections, want 1", n)
+		}
+	})
+}
+
+// A server that echoes what it was sent must not bring a key into an error, and
+// a broken stream must not bring anything into the standard log.
+func TestSecretsStaySecret(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(slog.NewLogLogger(slog.Default().Handler(), slog.LevelInfo).Writer())
+
+	echo := "bad key " + key + " in http://user:" + key + "@host/?key=" + key
+	eachWire(t, func(t *testing.T, w wire) {
+		for range 5 {
+			_, err := w.Complete(t.Context(), request(t))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if strings.Contains(err.Error(), key) {
+				t.Errorf("the key is in %v", err)
+			}
+			if strings.Contains(err.Error(), "127.0.0.1") {
+				t.Errorf("the address is in %v", err)
+			}
+		}
+	},
+		llmtest.Step{Status: 401, Body: echo},
+		llmtest.Step{Status: 400, Body: `{"error":{"message":"` + echo + `","type":"x"}}`},
+		llmtest.Step{Status: 400, Body: `{"error":"` + echo + `"}`},
+		llmtest.Step{Status: 500, Body: `{"` + key + `":"` + key + `"}`},
+		llmtest.Step{Ending: llmtest.Breaks, After: 1},
+	)
+	if logged.Len() > 0 {
+		t.Errorf("a client wrote to the standard log: %s", logged.String())
+	}
+}
+
+func TestBaseURLMayHoldSecrets(t *testing.T) {
+	for _, w := range wires {
+		p, err := w.build("http://me:"+key+"@127.0.0.1:1/?token="+key, llm.NewHTTPClient())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Complete(t.Context(), request(t))
+		if err == nil || strings.Contains(err.Error(), key) {
+			t.Errorf("%s: error %v", w.name, err)
+		}
+	}
+}
+
+func TestOversizedBody(t *testing.T) {
+	huge := strings.Repeat("x", 9<<20)
+	eachWire(t, func(t *testing.T, w wire) {
+		_, err := w.Complete(t.Context(), request(t))
+		if err == nil || len(err.Error()) > 1000 {
+			t.Errorf("error of %d bytes", len(err.Error()))
+		}
+	}, llmtest.Step{Status: 500, Body: huge})
+}
+
+func TestNotConfigured(t *testing.T) {
+	client := llm.NewHTTPClient
+	for _, c := range []struct {
+		name, variable string
+		kind           flows.Kind[llm.Provider]
+	}{
+		{"openai", "OPENAI_API_URL", openai.Kind(client)},
+		{"gemini", "GEMINI_API_KEY", gemini.Kind(client)},
+		{"anthropic", "ANTHROPIC_API_KEY", anthropic.Kind(client)},
+	} {
+		p, err := c.kind.New(&flows.Build{Name: c.name}, c.kind.Config)
+		var absent *llm.NotConfiguredError
+		if p != nil || !errors.Is(err, llm.ErrNotConfigured) || !errors.As(err, &absent) || absent.Variable != c.variable {
+			t.Errorf("%s: provider %v, error %v; want one that names %s", c.name, p, err, c.variable)
+		}
+	}
+}
+
+func TestConfigurations(t *testing.T) {
+	kinds := []flows.Kind[llm.Provider]{
+		ollama.Kind(llm.NewHTTPClient), openai.Kind(llm.NewHTTPClient),
+		gemini.Kind(llm.NewHTTPClient), anthropic.Kind(llm.NewHTTPClient),
+	}
+	for _, k := range kinds {
+		if v, ok := k.Config.(interface{ Validate() error }); !ok || v.Validate() != nil {
+			t.Errorf("%s: the defaults are not valid", k.Name)
+		}
+	}
+	hot := 3.0
+	faulty := ollama.Config{BaseURL: "localhost", MaxTokens: 0, NumCtx: -1, MaxChars: -1, Temperature: &hot, Timeout: 1, FirstToken: 2}
+	err := faulty.Validate()
+	for _, field := range []string{"base_url", "model", "max_tokens", "num_ctx", "load_timeout", "max_chars", "temperature", "first_token"} {
+		var found bool
+		for _, f := range err.(interface{ Unwrap() []error }).Unwrap() {
+			var fault *config.FieldError
+			found = found || errors.As(f, &fault) && fault.Field == field
+		}
+		if !found {
+			t.Errorf("%s is not reported in:\n%v", field, err)
+		}
+	}
+}

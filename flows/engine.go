@@ -359,14 +359,14 @@ func (e *Engine) drain(abort func()) error {
 // everything published has met its fate. A pipeline without sources, which works on
 // what others publish, never ends by itself.
 func (e *Engine) runSources(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, together := errgroup.WithContext(ctx)
 	for _, s := range e.sources {
 		g.Go(func() error {
-			err := s.it.Run(ctx, e.publish)
-			if err != nil && ctx.Err() == nil {
+			err := s.it.Run(together, e.publish)
+			if err != nil && together.Err() == nil {
 				return fmt.Errorf("source %s: %w", s.Name, err)
 			}
-			if ctx.Err() == nil {
+			if together.Err() == nil {
 				e.log.Info("source_ended", "source", s.Name)
 			}
 			return nil

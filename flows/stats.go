@@ -67,7 +67,9 @@ type StepCount struct {
 
 	Batches int64
 	Busy    time.Duration // sum over batches
-	buckets []int64
+	// Buckets count batches by the longest time in seconds they took, cumulatively,
+	// as Prometheus has it.
+	Buckets map[float64]uint64
 }
 
 func (s *StepStats) read() StepCount {
@@ -79,8 +81,11 @@ func (s *StepStats) read() StepCount {
 		Failed: s.failed.Load(), Parked: s.parked.Load(), Forgiven: s.forgiven.Load(), Bugs: s.bugs.Load(),
 		Batches: s.batches.Load(), Busy: time.Duration(s.nanos.Load()),
 	}
-	for i := range s.buckets {
-		c.buckets = append(c.buckets, s.buckets[i].Load())
+	c.Buckets = make(map[float64]uint64, len(latencyBounds))
+	var sum uint64
+	for i, bound := range latencyBounds {
+		sum += uint64(s.buckets[i].Load())
+		c.Buckets[bound.Seconds()] = sum
 	}
 	return c
 }

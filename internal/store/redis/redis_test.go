@@ -1,0 +1,361 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"catalyst/internal/store"
+	"catalyst/internal/store/storetest"
+	"catalyst/internal/testenv"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+)
+
+func TestClaims(t *testing.T) {
+	storetest.Claims(t, func(tb testing.TB) store.Claims { return open(tb) })
+}
+
+func TestLedger(t *testing.T) {
+	storetest.Ledger(t, func(tb testing.TB) store.Ledger { return open(tb) })
+}
+
+func TestEmbeddings(t *testing.T) {
+	storetest.Embeddings(t, func(tb testing.TB) store.Embeddings { return open(tb) })
+}
+
+// Processes that share a pipeline agree on who owns what, each by a connection of
+// its own.
+func TestProcessesAgree(t *testing.T) {
+	const processes, keys = 8, 200
+	name := unique(t)
+	told := make([][]string, processes)
+	var wg sync.WaitGroup
+	for p := range processes {
+		s := openAs(t, name)
+		wg.Go(func() {
+			claims := make([]store.Claim, keys)
+			for i := range claims {
+				claims[i] = store.Claim{Key: fmt.Sprint(i), Owner: fmt.Sprint("process ", p)}
+			}
+			var err error
+			if told[p], err = s.Claim(t.Context(), claims, time.Hour); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for p := 1; p < processes; p++ {
+		if diff := cmp.Diff(told[0], told[p]); diff != "" {
+			t.Fatalf("processes 0 and %d were told different owners:\n%s", p, diff)
+		}
+	}
+}
+
+func TestPipelinesAreApart(t *testing.T) {
+	one, other := open(t), open(t)
+	for _, s := range []*Store{one, other} {
+		owner := "message of " + s.prefix
+		got, err := s.Claim(t.Context(), []store.Claim{{Key: "k", Owner: owner}}, time.Hour)
+		if err != nil || got[0] != owner {
+			t.Errorf("owners %q, error %v, want %q", got, err, owner)
+		}
+	}
+}
+
+// However long a name is, Redis holds the same for it; and nothing for ever.
+func TestKeysAreSmallAndExpire(t *testing.T) {
+	s := open(t)
+	sizes := map[int64]bool{}
+	for _, name := range []string{"k", strings.Repeat("k", 10_000), "nul\x00 and \xff"} {
+		fill(t, s, name)
+		size, err := s.client.MemoryUsage(t.Context(), s.key(claimKey, name)).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes[size] = true
+	}
+	if len(sizes) != 1 {
+		t.Errorf("claims of %v bytes, want all of one size", sizes)
+	}
+	keys := stored(t, s)
+	if len(keys) != 9 {
+		t.Errorf("%d keys, want 9: %q", len(keys), keys)
+	}
+	for _, key := range keys {
+		if ttl := s.client.PTTL(t.Context(), key).Val(); ttl <= 0 || ttl > time.Hour {
+			t.Errorf("%s lives for %v, want up to an hour", key, ttl)
+		}
+	}
+}
+
+// A damaged record is an error and not nothing: the effect may have happened.
+func TestDamagedRecord(t *testing.T) {
+	for name, damage := range map[string]func(*Store, string) error{
+		"a field is gone":  func(s *Store, key string) error { return s.client.HDel(t.Context(), key, "id").Err() },
+		"a field is wrong": func(s *Store, key string) error { return s.client.HSet(t.Context(), key, "at", "noon").Err() },
+		"another type":     func(s *Store, key string) error { return s.client.Set(t.Context(), key, "x", time.Hour).Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			fill(t, s, "k")
+			if err := damage(s, s.key(effectKey, "k")); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Effects(t.Context(), []string{"other", "k"}); err == nil {
+				t.Errorf("effects %+v and no error", got)
+			}
+			fill(t, s, "k2") // others are not concerned
+			if got, err := s.Effects(t.Context(), []string{"k2"}); err != nil || got[0].ID != "1" {
+				t.Errorf("effects %+v, error %v", got, err)
+			}
+		})
+	}
+}
+
+func TestDamagedVectorIsMissing(t *testing.T) {
+	s := open(t)
+	for i, junk := range []string{"", "abc", "12345"} {
+		hash := fmt.Sprint(i)
+		if err := s.client.Set(t.Context(), s.key(embeddingKey, "space", hash), junk, time.Hour).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Vectors(t.Context(), "space", []string{hash}); err != nil || got[0] != nil {
+			t.Errorf("of %q: %v, error %v, want nil", junk, got, err)
+		}
+	}
+}
+
+func TestTimesTooShort(t *testing.T) {
+	s := open(t)
+	for _, ttl := range []time.Duration{0, -time.Hour, time.Microsecond} {
+		if _, err := s.Claim(t.Context(), []store.Claim{{Key: "k", Owner: "m"}}, ttl); err == nil {
+			t.Errorf("claim for %v: no error", ttl)
+		}
+		if err := s.Record(t.Context(), []store.Effect{{Key: "k", ID: "1"}}, ttl); err == nil {
+			t.Errorf("record for %v: no error", ttl)
+		}
+		if err := s.Keep(t.Context(), "space", map[string][]float32{"h": {1}}, ttl); err == nil {
+			t.Errorf("keep for %v: no error", ttl)
+		}
+	}
+	if keys := stored(t, s); len(keys) != 0 {
+		t.Errorf("left %q", keys)
+	}
+}
+
+func TestCloseLeavesClientsOfOthers(t *testing.T) {
+	options, err := redis.ParseURL(testenv.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	defer client.Close()
+	name := unique(t)
+	if err := New(client, name).Close(); err != nil {
+		t.Error(err)
+	}
+	if err := client.Ping(t.Context()).Err(); err != nil {
+		t.Errorf("the caller's client after Close: %v", err)
+	}
+	s := openAs(t, name)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Claim(t.Context(), []store.Claim{{Key: "k", Owner: "m"}}, time.Hour); err == nil {
+		t.Error("claim after Close: no error")
+	}
+}
+
+// A server that takes calls and never answers holds a caller no longer than its
+// context allows.
+func TestServerHangs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s, err := Open("redis://"+l.Addr().String(), "hangs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if owners, err := s.Claim(ctx, []store.Claim{{Key: "k", Owner: "m"}}, time.Hour); err == nil {
+		t.Errorf("owners %q and no error", owners)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("took %v, want about 100ms", took)
+	}
+}
+
+func TestErrorsHoldNoPassword(t *testing.T) {
+	const password = "correct-horse"
+	for _, bad := range []string{
+		"redis://user:correct-horse@host:port/0",
+		"redis://user:correct-horse%zz@host:6379/0",
+		"redis://user:/correct-horse@host:6379/0",
+		"http://user:correct-horse@host:6379/0",
+		"redis://user:correct-horse@host:6379/database",
+		"redis://user:correct-horse@127.0.0.1:1/0?max_retries=-1", // nobody listens
+	} {
+		s, err := Open(bad, "p")
+		if err == nil {
+			err = s.Check(t.Context())
+			s.Close()
+		}
+		if err == nil || strings.Contains(err.Error(), password) {
+			t.Errorf("%q: error %v, want one without the password", bad, err)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	if err := open(t).Check(t.Context()); err != nil {
+		t.Errorf("the server of the tests: %v", err)
+	}
+	for _, c := range []struct {
+		version, maxmemory, policy string
+		want                       string
+	}{
+		{"7.0.15", "0", "noeviction", ""},
+		{"7.0.15", "0", "allkeys-lru", ""}, // no limit, so nothing is ever evicted
+		{"10.1.0", "1000000", "noeviction", ""},
+		{"6.2.14", "0", "noeviction", "7 or newer"},
+		{"", "0", "noeviction", "7 or newer"},
+		{"7.4.1", "1000000", "volatile-lru", "maxmemory-policy noeviction"},
+	} {
+		err := fit(c.version, c.maxmemory, c.policy)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("version %q, maxmemory %s, %s: %v, want %q", c.version, c.maxmemory, c.policy, err, c.want)
+		}
+	}
+}
+
+func FuzzVector(f *testing.F) {
+	f.Add(string(encode([]float32{1, -2.5, 0})))
+	f.Add("odd")
+	f.Fuzz(func(t *testing.T, b string) {
+		v := decode(b)
+		if v != nil && string(encode(v)) != b {
+			t.Errorf("%q was read as %v, which is written %q", b, v, encode(v))
+		}
+		if v == nil && len(b) != 0 && len(b)%4 == 0 {
+			t.Errorf("%q was not read", b)
+		}
+	})
+}
+
+// FuzzEffect reads records that somebody else may have written.
+func FuzzEffect(f *testing.F) {
+	f.Add("1", "shown", "1700000000000")
+	f.Add("", "", "-1")
+	f.Fuzz(func(t *testing.T, id, state, at string) {
+		e, err := effect("k", []any{id, state, at})
+		if err != nil {
+			return
+		}
+		if e.Key != "k" || e.ID != id || e.State != state || e.At.IsZero() {
+			t.Errorf("read %+v from %q, %q, %q", e, id, state, at)
+		}
+	})
+}
+
+// BenchmarkClaim claims batches of 100 new keys, through the store and by the
+// plain commands.
+func BenchmarkClaim(b *testing.B) {
+	const batch = 100
+	s := open(b)
+	keys := 0
+	b.Run("store", func(b *testing.B) {
+		for b.Loop() {
+			claims := make([]store.Claim, batch)
+			for i := range claims {
+				keys++
+				claims[i] = store.Claim{Key: fmt.Sprint(keys), Owner: "m"}
+			}
+			if _, err := s.Claim(b.Context(), claims, time.Minute); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("bare", func(b *testing.B) {
+		for b.Loop() {
+			pipe := s.client.Pipeline()
+			for range batch {
+				keys++
+				pipe.SetArgs(b.Context(), s.prefix+fmt.Sprint(keys), "m", redis.SetArgs{Mode: "NX", Get: true, TTL: time.Minute})
+			}
+			if _, err := pipe.Exec(b.Context()); err != nil && err != redis.Nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// --- helpers
+
+// fill stores one claim, one effect and one vector by that name, for an hour.
+func fill(t *testing.T, s *Store, name string) {
+	t.Helper()
+	if _, err := s.Claim(t.Context(), []store.Claim{{Key: name, Owner: "m1"}}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Record(t.Context(), []store.Effect{{Key: name, ID: "1"}}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Keep(t.Context(), name, map[string][]float32{name: {1}}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(tb testing.TB) *Store { return openAs(tb, unique(tb)) }
+
+func openAs(tb testing.TB, pipeline string) *Store {
+	tb.Helper()
+	s, err := Open(testenv.Redis(tb), pipeline)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.Close() })
+	return s
+}
+
+// unique returns a pipeline name whose keys are deleted in the end.
+func unique(tb testing.TB) string {
+	tb.Helper()
+	name := "test-" + uuid.NewString()
+	s, err := Open(testenv.Redis(tb), name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		defer s.Close()
+		if keys := stored(tb, s); len(keys) > 0 {
+			s.client.Unlink(context.Background(), keys...)
+		}
+	})
+	return name
+}
+
+// stored returns every key of the pipeline.
+func stored(tb testing.TB, s *Store) []string {
+	tb.Helper()
+	var keys []string
+	scan := s.client.Scan(context.Background(), 0, s.prefix+"*", 1000).Iterator()
+	for scan.Next(context.Background()) {
+		keys = append(keys, scan.Val())
+	}
+	if err := scan.Err(); err != nil {
+		tb.Error(err)
+	}
+	return keys
+}

@@ -24,12 +24,7 @@ func checkStruct(v reflect.Value, path string, within []reflect.Type) (faults []
 		return nil
 	}
 	within = append(slices.Clone(within), v.Type())
-	for i := range v.NumField() {
-		sf := v.Type().Field(i)
-		if sf.IsExported() || sf.Anonymous {
-			faults = append(faults, checkTags(sf, path+"."+sf.Name)...)
-		}
-	}
+	faults = checkTags(v.Type(), path)
 	keys, shorts := map[string]bool{}, 0
 	for _, f := range fieldsOf(v) {
 		at := path + "." + f.key
@@ -57,27 +52,38 @@ func checkStruct(v reflect.Value, path string, within []reflect.Type) (faults []
 	return faults
 }
 
-func checkTags(sf reflect.StructField, path string) (faults []error) {
-	key, options, _ := strings.Cut(sf.Tag.Get("yaml"), ",")
-	if key == "-" || options == "inline" && sf.Type.Kind() == reflect.Struct {
-		return nil
+// checkTags checks the tags of t's fields, and of those of inline structs.
+func checkTags(t reflect.Type, path string) (faults []error) {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		key, options, _ := strings.Cut(sf.Tag.Get("yaml"), ",")
+		switch {
+		case !sf.IsExported() && !sf.Anonymous || key == "-":
+		case options == "inline" && sf.Type.Kind() == reflect.Struct:
+			faults = append(faults, checkTags(sf.Type, path)...)
+		default:
+			for _, fault := range tagFaults(sf.Tag, key, options) {
+				faults = append(faults, fmt.Errorf("%s.%s: %s", path, sf.Name, fault))
+			}
+		}
 	}
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf(path+": "+format, args...))
-	}
+	return faults
+}
+
+func tagFaults(tag reflect.StructTag, key, options string) (faults []string) {
 	if key == "" {
-		fault("no yaml tag")
-	} else if plain := strings.ToLower(key); plain != key || strings.ContainsAny(key, " .-") {
-		fault("the key %q is not in snake_case", key)
+		faults = append(faults, "no yaml tag")
+	} else if strings.ToLower(key) != key || strings.ContainsAny(key, " .-") {
+		faults = append(faults, fmt.Sprintf("the key %q is not in snake_case", key))
 	}
 	if options != "" && options != "short" {
-		fault("unknown yaml option %q", options)
+		faults = append(faults, fmt.Sprintf("unknown yaml option %q", options))
 	}
-	if strings.TrimSpace(sf.Tag.Get("doc")) == "" {
-		fault("no doc tag")
+	if strings.TrimSpace(tag.Get("doc")) == "" {
+		faults = append(faults, "no doc tag")
 	}
-	if r, ok := sf.Tag.Lookup("required"); ok && r != "true" {
-		fault(`required is "true" or absent, not %q`, r)
+	if r, ok := tag.Lookup("required"); ok && r != "true" {
+		faults = append(faults, fmt.Sprintf(`required is "true" or absent, not %q`, r))
 	}
 	return faults
 }

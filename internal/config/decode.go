@@ -59,7 +59,7 @@ func (d *decoder) structs(node *yaml.Node, structs []reflect.Value, path string,
 	given := make(map[string]*yaml.Node)
 	switch {
 	case isNothing(node):
-	case d.doc.failed(node):
+	case d.refused(node, path):
 		return
 	case node.Kind == yaml.MappingNode:
 		d.mapping(node, fields, path, skip, allowed, given)
@@ -125,6 +125,17 @@ func (d *decoder) checkRequired(at *yaml.Node, f field, given *yaml.Node, path s
 // hasIssue reports whether something was already said about n itself.
 func (d *decoder) hasIssue(n *yaml.Node) bool { return n != nil && (d.doc.failed(n) || d.faulty[n]) }
 
+// refused reports whether node has no text to go by, and says so if nobody has.
+func (d *decoder) refused(node *yaml.Node, path string) bool {
+	if !d.doc.failed(node) {
+		return false
+	}
+	for _, name := range d.doc.origin(node).unset {
+		d.Report(node, path, fmt.Sprintf("set it in the environment or in .env, or give a default: ${%s:-…}", name), "the variable %s is not set", name)
+	}
+	return true
+}
+
 // isNothing reports whether a node leaves the default as it is.
 func isNothing(n *yaml.Node) bool {
 	return n == nil || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
@@ -139,7 +150,7 @@ func (d *decoder) absent(n *yaml.Node) bool {
 func (d *decoder) value(node *yaml.Node, v reflect.Value, enum []string, path string) {
 	t := v.Type()
 	switch {
-	case d.doc.failed(node) || d.absent(node):
+	case d.refused(node, path) || d.absent(node):
 	case t.Kind() == reflect.Pointer:
 		target := reflect.New(t.Elem())
 		if !v.IsNil() {

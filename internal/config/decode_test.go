@@ -253,8 +253,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{`tiers: [{name: ""}]`, "1:16: tiers[0].name: must not be empty (its name)"},
 		{"tiers:\n- name: ${EMPTY}", "2:9: tiers[0].name: must not be empty"},
 		{"tiers: [a, [b]]", "1:12: tiers[1].name: expected text, found a list"},
-		{"text: ${NONE}", "1:7: the variable NONE is not set"},
-		{"count: ${NONE}", "1:8: the variable NONE is not set"},
+		{"text: ${NONE}", "1:7: text: the variable NONE is not set (set it in the environment or in .env, or give a default: ${NONE:-…})"},
+		{"words: [a, \"x${NONE}\"]", "1:12: words[1]: the variable NONE is not set"},
+		{"retry: ${NONE}", "1:8: retry: the variable NONE is not set"},
+		{"count: ${NONE}", "1:8: count: the variable NONE is not set"},
 	} {
 		doc, issues := Load("p.yaml", []byte(c.text), environment("V", variable, "EMPTY", ""))
 		if doc != nil {
@@ -373,7 +375,7 @@ func TestValidateAfterRefusal(t *testing.T) {
 	}
 	_, issues := decode(t, judged{verdict: verdict}, "low: ten\nhigh: ${NONE}\n")
 	want := "p.yaml:1:6: low: expected a whole number, found the text \"ten\"\n" +
-		"p.yaml:2:7: the variable NONE is not set (set it in the environment or in .env, or give a default: ${NONE:-…})"
+		"p.yaml:2:7: high: the variable NONE is not set (set it in the environment or in .env, or give a default: ${NONE:-…})"
 	if issues.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", issues, want)
 	}

@@ -113,7 +113,7 @@ func typeName(t reflect.Type) string {
 func render(v reflect.Value) string {
 	t := v.Type()
 	switch {
-	case t == secretType:
+	case t == secretType, (t.Kind() == reflect.Slice || t.Kind() == reflect.Map) && t.Elem() == secretType:
 		return ""
 	case t == durationType:
 		return renderDuration(time.Duration(v.Int()))

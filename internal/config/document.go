@@ -35,12 +35,15 @@ type origin struct {
 	mentions bool       // variables, set or not
 	taken    []variable // those that were set
 	literal  string     // a secret written in the file
+	unset    []string   // those with neither value nor default
 	failed   bool       // an issue was reported; to say more would only repeat it
 }
 
 // Load parses a file and replaces variables. env looks up a variable; nil means that
 // none is set. The document is nil only where text is no YAML at all, so that
-// whoever reads on can report the rest of the mistakes in the same pass.
+// whoever reads on can report the rest of the mistakes in the same pass. Variables
+// that are not set are reported by [Decode], where they are needed: what is left
+// out of the pipeline needs none.
 func Load(file string, text []byte, env func(string) (string, bool)) (*Document, Issues) {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
@@ -270,10 +273,7 @@ func (p *preparation) substitute(n *yaml.Node) {
 		doc.origin(n).failed = true
 		return
 	case len(e.unset) > 0:
-		for _, name := range e.unset {
-			p.reader.Report(n, "", fmt.Sprintf("set it in the environment or in .env, or give a default: ${%s:-…}", name), "the variable %s is not set", name)
-		}
-		doc.origin(n).failed = true
+		doc.origin(n).unset = e.unset
 		return
 	}
 	n.Value = e.text
@@ -301,7 +301,11 @@ func (d *Document) origin(n *yaml.Node) *origin {
 	return d.origins[n]
 }
 
-func (d *Document) failed(n *yaml.Node) bool { return d.origins[n] != nil && d.origins[n].failed }
+// failed reports whether n has no text to go by.
+func (d *Document) failed(n *yaml.Node) bool {
+	o := d.origins[n]
+	return o != nil && (o.failed || len(o.unset) > 0)
+}
 
 // variables returns the variables that n's text was taken from.
 func (d *Document) variables(n *yaml.Node) []variable {

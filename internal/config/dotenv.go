@@ -14,33 +14,26 @@ import (
 // maxDotEnv bounds a .env file.
 const maxDotEnv = 64 << 10
 
-// LoadDotEnv reads a file of NAME=value lines and returns a look-up that asks the
-// process's environment first and then the file. A file that does not exist
-// has no variables. With issues, the look-up knows the process's environment
-// only. Nothing is put into the environment itself, so that child processes
+// LoadDotEnv reads a file of NAME=value lines. A file that does not exist has no
+// variables. An error is an [Issue], and never holds a value. The caller asks the
+// process's environment first: it wins. Nothing is put into it, so that child processes
 // and libraries do not see what is meant for the pipeline.
 //
-// ${OTHER} and ${OTHER:-default} in a value are replaced; any other dollar sign
-// stands for itself, as passwords have them.
-func LoadDotEnv(path string) (env func(name string) (string, bool), issues Issues) {
+// ${OTHER} and ${OTHER:-default} in a value are replaced, by what the environment
+// or the file has; any other dollar sign stands for itself, as passwords have them.
+func LoadDotEnv(path string) (map[string]string, error) {
 	text, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return os.LookupEnv, nil
-	case err != nil:
-		return os.LookupEnv, Issues{{File: path, Message: "cannot be read: " + reason(err)}}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, Issue{File: path, Message: "cannot be read: " + reason(err)}
 	}
 	vars, issue := parseDotEnv(path, text)
 	if issue != nil {
-		return os.LookupEnv, Issues{*issue}
+		return nil, *issue
 	}
-	return func(name string) (string, bool) {
-		if value, ok := os.LookupEnv(name); ok {
-			return value, true
-		}
-		value, ok := vars[name]
-		return value, ok
-	}, nil
+	return vars, nil
 }
 
 // reason is err without the path, which an Issue names already.

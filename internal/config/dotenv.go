@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"unicode"
 
 	"github.com/joho/godotenv"
 )
@@ -59,9 +60,8 @@ func parseDotEnv(path string, text []byte) (map[string]string, *Issue) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	text = bytes.ReplaceAll(text, []byte("$"), []byte(dollar))
-	vars, err := godotenv.UnmarshalBytes(text)
-	if _, nameless := vars[""]; err != nil || nameless {
-		// The library's error repeats the text, values and all.
+	vars, ok := readVariables(text)
+	if !ok {
 		return nil, &Issue{File: path, Line: unreadableLine(text), Col: 1, Message: "not of the form NAME=value", Hint: "a value with quotes needs both of them"}
 	}
 	raw := make(map[string]string, len(vars))
@@ -90,10 +90,21 @@ func parseDotEnv(path string, text []byte) (map[string]string, *Issue) {
 func unreadableLine(text []byte) int {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	for n := len(lines) - 1; n > 0; n-- {
-		vars, err := godotenv.UnmarshalBytes(bytes.Join(lines[:n], nil))
-		if _, nameless := vars[""]; err == nil && !nameless {
+		if _, ok := readVariables(bytes.Join(lines[:n], nil)); ok {
 			return n + 1
 		}
 	}
 	return 1
+}
+
+// readVariables leaves the library's error out, as it repeats the text, and refuses
+// what the library takes for a name: nothing, or two words.
+func readVariables(text []byte) (vars map[string]string, ok bool) {
+	vars, err := godotenv.UnmarshalBytes(text)
+	for name := range vars {
+		if name == "" || strings.ContainsFunc(name, unicode.IsSpace) {
+			return nil, false
+		}
+	}
+	return vars, err == nil
 }

@@ -209,13 +209,12 @@ func (r *Redactor) any(v any) slog.Value {
 		return slog.AnyValue(v)
 	}
 	printed := fmt.Sprintf("%+v", v)
-	if stringer, ok := v.(fmt.Stringer); ok {
-		printed = stringer.String()
+	if clean := r.String(printed); clean != printed {
+		return slog.StringValue(clean)
 	}
-	clean := r.String(printed)
-	encoded, err := json.Marshal(v)
-	if clean == printed && (err != nil || r.String(string(encoded)) == string(encoded)) {
-		return slog.AnyValue(v)
+	encoded, _ := json.Marshal(v) // what cannot be encoded, no handler encodes
+	if clean := r.String(string(encoded)); clean != string(encoded) {
+		return slog.StringValue(clean)
 	}
-	return slog.StringValue(clean)
+	return slog.AnyValue(v)
 }

@@ -13,28 +13,34 @@ import (
 	"catalyst/migrations"
 )
 
-// Migrate brings the tables up to date. Doing it again does nothing, and
-// several processes may do it at once.
-func Migrate(ctx context.Context, db *DB) (err error) {
+// Migrate brings the tables up to date and returns how many steps it took: none
+// if that was done before. Processes that migrate at once wait for each other.
+func Migrate(ctx context.Context, db *DB) (steps int, err error) {
+	steps, err = migrate(ctx, db)
+	if err != nil {
+		return steps, fmt.Errorf("migrate database %s: %w", db.path, err)
+	}
+	return steps, nil
+}
+
+func migrate(ctx context.Context, db *DB) (steps int, err error) {
 	unlock, err := lock(ctx, db.path+"-migrate")
 	if err != nil {
-		return fmt.Errorf("migrate database %s: %w", db.path, err)
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 	conns, err := connect(db.path, 1, busyTimeout)
 	if err != nil {
-		return fmt.Errorf("migrate database %s: %w", db.path, err)
+		return 0, err
 	}
 	defer conns.Close()
 	provider, err := goose.NewProvider(goose.DialectSQLite3, conns, migrations.SQLite,
 		goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return fmt.Errorf("migrate database %s: %w", db.path, err)
+		return 0, err
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate database %s: %w", db.path, err)
-	}
-	return nil
+	done, err := provider.Up(ctx)
+	return len(done), err
 }
 
 // Check returns an error that says what to do if tables are missing or older

@@ -183,6 +183,16 @@ func (db *DB) Path() string { return db.path }
 // Read returns the connections for queries. They see what has been committed.
 func (db *DB) Read() *sql.DB { return db.reading }
 
+// Snapshot runs do in a transaction that reads: all it sees is of one moment.
+func (db *DB) Snapshot(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := db.reading.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return wrap("begin reading", err)
+	}
+	defer tx.Rollback() // there is nothing to commit
+	return do(tx)
+}
+
 // Ping reports whether the file can be read.
 func (db *DB) Ping(ctx context.Context) error {
 	var tables int

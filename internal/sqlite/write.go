@@ -41,6 +41,9 @@ const (
 //
 // If ctx ends before do has begun, do is not run; afterwards it no longer matters.
 func (db *DB) Write(ctx context.Context, do func(*Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	j := &job{do: do, done: make(chan error, 1)}
 	select {
 	case <-db.closing:

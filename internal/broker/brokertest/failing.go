@@ -55,7 +55,7 @@ func nackWaits(h *harness) {
 			listening = false
 		}
 	}
-	if deliveries < 3 || deliveries > 9 {
+	if deliveries < 2 || deliveries > 9 {
 		h.Errorf("%d deliveries in two seconds, want a redelivery each %v", deliveries, config.RedeliverAfter)
 	}
 	ack(h.receive(messages, 1)...)

@@ -22,7 +22,7 @@ func newFile(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	defer db.Close()
-	if err := sqlite.Migrate(tb.Context(), db); err != nil {
+	if _, err := sqlite.Migrate(tb.Context(), db); err != nil {
 		tb.Fatal(err)
 	}
 	return path

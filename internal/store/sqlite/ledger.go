@@ -1,0 +1,69 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"catalyst/internal/sqlite"
+	"catalyst/internal/store"
+)
+
+// Effects implements [store.Ledger].
+func (s *Store) Effects(ctx context.Context, keys []string) ([]store.Effect, error) {
+	effects := make([]store.Effect, len(keys))
+	if len(keys) == 0 {
+		return effects, nil
+	}
+	err := s.db.Snapshot(ctx, func(tx *sql.Tx) error {
+		find, err := tx.PrepareContext(ctx, `
+			SELECT key, id, state, at FROM effects WHERE pipeline = ? AND key = ? AND expires > ?`)
+		if err != nil {
+			return err
+		}
+		defer find.Close()
+		now := micros(time.Now())
+		for i, key := range keys {
+			var e store.Effect
+			var at int64
+			err := find.QueryRowContext(ctx, s.pipeline, key, now).Scan(&e.Key, &e.ID, &e.State, &at)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			e.At = time.UnixMicro(at)
+			effects[i] = e
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, wrap("read the ledger", err)
+	}
+	return effects, nil
+}
+
+// Record implements [store.Ledger].
+func (s *Store) Record(ctx context.Context, effects []store.Effect, keep time.Duration) error {
+	if len(effects) == 0 {
+		return nil
+	}
+	return wrap("record effects", s.db.Write(ctx, func(tx *sqlite.Tx) error {
+		now := time.Now()
+		for _, e := range effects {
+			_, err := tx.Exec(`
+				INSERT INTO effects (pipeline, key, id, state, at, expires) VALUES (?, ?, ?, ?, ?, ?)
+				ON CONFLICT DO UPDATE SET id = excluded.id, state = excluded.state, at = excluded.at, expires = excluded.expires`,
+				s.pipeline, e.Key, e.ID, e.State, micros(now), micros(now.Add(keep)))
+			if err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(`
+			DELETE FROM effects WHERE (pipeline, key) IN (
+			    SELECT pipeline, key FROM effects WHERE expires <= ? LIMIT ?)`, micros(now), purgeBatch)
+		return err
+	}))
+}

@@ -1,0 +1,83 @@
+// Package sqlitestore keeps everything the pipeline remembers in the embedded
+// database: claims, the ledger, embeddings and answers, in the same file as the
+// embedded broker. Searches are exact.
+package sqlitestore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"catalyst/internal/sqlite"
+	"catalyst/internal/store"
+)
+
+// A Store is what one pipeline remembers in one file. Embeddings and answers,
+// which are named by all they depend on, it shares with other pipelines.
+type Store struct {
+	db       *sqlite.DB
+	pipeline string
+}
+
+var (
+	_ store.Claims     = (*Store)(nil)
+	_ store.Ledger     = (*Store)(nil)
+	_ store.Embeddings = (*Store)(nil)
+	_ store.Answers    = (*Store)(nil)
+)
+
+// Open opens the store of a pipeline in the file at path. The file's tables must
+// be those of this program: see [sqlite.Migrate].
+func Open(ctx context.Context, path, pipeline string) (*Store, error) {
+	db, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := sqlite.Check(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Store{db: db, pipeline: pipeline}, nil
+}
+
+// Ping reports whether the file can be read.
+func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
+
+// Close closes the file. Call it once.
+func (s *Store) Close() error { return s.db.Close() }
+
+// purgeBatch is how many expired rows a write deletes on its way. Each write
+// adds fewer on average, so what has expired does not pile up.
+const purgeBatch = 200
+
+// encodeVector writes 32-bit floats, little-endian.
+func encodeVector(v []float32) []byte {
+	b := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+	}
+	return b
+}
+
+func decodeVector(b []byte) []float32 {
+	v := make([]float32, len(b)/4)
+	for i := range v {
+		v[i] = float32At(b, i)
+	}
+	return v
+}
+
+func float32At(b []byte, i int) float32 {
+	return math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+}
+
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,187 @@
+package sqlitestore_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"catalyst/internal/sqlite"
+	"catalyst/internal/store"
+	sqlitestore "catalyst/internal/store/sqlite"
+	"catalyst/internal/store/storetest"
+)
+
+func newFile(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "catalyst.db")
+	db, err := sqlite.Open(tb.Context(), path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	if _, err := sqlite.Migrate(tb.Context(), db); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func open(tb testing.TB, path, pipeline string) *sqlitestore.Store {
+	tb.Helper()
+	s, err := sqlitestore.Open(context.Background(), path, pipeline)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestClaims(t *testing.T) {
+	storetest.Claims(t, func(tb testing.TB) store.Claims { return open(tb, newFile(tb), "p") })
+}
+
+func TestLedger(t *testing.T) {
+	storetest.Ledger(t, func(tb testing.TB) store.Ledger { return open(tb, newFile(tb), "p") })
+}
+
+func TestEmbeddings(t *testing.T) {
+	storetest.Embeddings(t, func(tb testing.TB) store.Embeddings { return open(tb, newFile(tb), "p") })
+}
+
+func TestAnswers(t *testing.T) {
+	storetest.Answers(t, func(tb testing.TB) store.Answers { return open(tb, newFile(tb), "p") })
+}
+
+// Two processes that claim the same keys at once agree on who owns them. Another
+// way to the same file is as good as another process: nothing but the file is shared.
+func TestClaimsOfTwoProcesses(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege")
+	}
+	path := newFile(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Dir(path), link); err != nil {
+		t.Fatal(err)
+	}
+	stores := []*sqlitestore.Store{open(t, path, "p"), open(t, filepath.Join(link, filepath.Base(path)), "p")}
+	const keys = 200
+	owners := make([][]string, len(stores))
+	var wg sync.WaitGroup
+	for i, s := range stores {
+		wg.Go(func() {
+			for k := range keys {
+				got, err := s.Claim(t.Context(), []store.Claim{{Key: fmt.Sprint(k), Owner: fmt.Sprint("process ", i)}}, time.Hour)
+				if err != nil {
+					t.Errorf("claim: %v", err)
+					return
+				}
+				owners[i] = append(owners[i], got...)
+			}
+		})
+	}
+	wg.Wait()
+	for k := range keys {
+		if owners[0][k] != owners[1][k] {
+			t.Errorf("key %d belongs to %q and to %q", k, owners[0][k], owners[1][k])
+		}
+	}
+}
+
+// Pipelines in one file do not take one another's items for duplicates.
+func TestPipelinesApart(t *testing.T) {
+	path := newFile(t)
+	one, two := open(t, path, "one"), open(t, path, "two")
+	for _, s := range []*sqlitestore.Store{one, two} {
+		mine := fmt.Sprintf("%p", s)
+		owners, err := s.Claim(t.Context(), []store.Claim{{Key: "k", Owner: mine}}, time.Hour)
+		if err != nil || owners[0] != mine {
+			t.Errorf("owner %q, error %v, want %q", owners, err, mine)
+		}
+	}
+	if err := one.Record(t.Context(), []store.Effect{{Key: "k", ID: "1"}}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := two.Effects(t.Context(), []string{"k"}); err != nil || got[0].ID != "" {
+		t.Errorf("the other pipeline's effect %+v, error %v", got, err)
+	}
+}
+
+// What has expired leaves the file.
+func TestPurge(t *testing.T) {
+	path := newFile(t)
+	s := open(t, path, "p")
+	ctx := t.Context()
+	for i := range 50 {
+		key := fmt.Sprint(i)
+		if _, err := s.Claim(ctx, []store.Claim{{Key: key, Owner: "m"}}, -time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Record(ctx, []store.Effect{{Key: key, ID: "1"}}, -time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Keep(ctx, "space", map[string][]float32{key: {1}}, -time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := sqlite.Open(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, table := range []string{"claims", "effects", "embeddings"} {
+		var rows int
+		if err := db.Read().QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&rows); err != nil {
+			t.Fatal(err)
+		}
+		if rows != 0 {
+			t.Errorf("%d expired rows in %s", rows, table)
+		}
+	}
+}
+
+// A vector that is not what the contract says is never a perfect match.
+func TestOddVectors(t *testing.T) {
+	s := open(t, newFile(t), "p")
+	scope := store.Scope{Namespace: "n"}
+	nan := float32(math.NaN())
+	for i, v := range [][]float32{{0, 0}, {nan, 1}, {1}, {}, {1, 2, 3}} {
+		a := store.Answer{Scope: scope, Hash: fmt.Sprint(i), Vector: v, Key: "odd", At: time.Now(), Expires: time.Now().Add(time.Hour)}
+		if err := s.Remember(t.Context(), []store.Answer{a}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, v := range [][]float32{{0, 0}, {nan, 1}, {1, 0}, nil} {
+		got, err := s.Nearest(t.Context(), []store.Query{{Scope: scope, Hash: "other", Vector: v}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[0].Found {
+			t.Errorf("%v matches by %v", v, got[0].Similarity)
+		}
+	}
+}
+
+func BenchmarkNearest(b *testing.B) {
+	s := open(b, newFile(b), "p")
+	scope := store.Scope{Namespace: "n", Tickers: "AAPL"}
+	var answers []store.Answer
+	for i := range 1_000 {
+		v := make([]float32, 512)
+		v[i%512] = 1
+		answers = append(answers, store.Answer{Scope: scope, Hash: fmt.Sprint(i), Vector: v, At: time.Now(), Expires: time.Now().Add(time.Hour)})
+	}
+	if err := s.Remember(b.Context(), answers); err != nil {
+		b.Fatal(err)
+	}
+	q := []store.Query{{Scope: scope, Hash: "x", Vector: answers[7].Vector}}
+	for b.Loop() {
+		if _, err := s.Nearest(b.Context(), q); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

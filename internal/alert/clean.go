@@ -23,8 +23,10 @@ const zeroWidthJoiner = '\u200d'
 // markdown: see [Markdown]. Cleaning twice is cleaning once.
 func Clean(s string) string {
 	s = visible(truncate(s, maxInput))
-	s = invite.ReplaceAllString(s, "(invite removed)")
-	return s
+	if strings.IndexByte(s, '/') < 0 {
+		return s // no invitation, and the search for one is what costs
+	}
+	return invite.ReplaceAllString(s, "(invite removed)")
 }
 
 // truncate cuts s to at most n bytes without cutting a character.

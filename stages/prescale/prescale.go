@@ -1,0 +1,100 @@
+// Package prescale gives every item a signed score from keywords, and drops what is
+// not worth a model's time.
+//
+// The score is a sum of terms: at most one phrase of each category of the lexicon
+// (half its weight if only the text below the title has it), the form and the
+// items of a filing; times the weight of the source. Positive terms are what
+// usually lifts a price (an approval, a takeover, a raised outlook), negative ones what
+// weighs on it (an offering, a failed trial, a bankruptcy).
+//
+// An item goes on if its score is at least min, or if its negative terms alone come to
+// strong_negative or less: bad news is not bought off by praise around it. The
+// others are dropped as "below min". A title with a noise phrase (law firms
+// looking for clients, conference dates, fund distributions) is dropped as
+// "noise". What `always` is true for goes on whatever it says.
+//
+// Phrases are whole words: "drop" is not in "Dropbox", and the longest phrase counts:
+// "fails to win approval" is no approval. A word that is only part of a company's
+// name does not count: Breakthrough Therapeutics, Merger Corp, and the title that
+// EDGAR's feed makes of form and issuer.
+//
+// The item keeps the score and the terms that made it, in Score and Reasons. The
+// same item always gets the same score, however often it comes.
+package prescale
+
+import (
+	"context"
+	"log/slog"
+
+	"catalyst/flows"
+	"catalyst/internal/metrics"
+	"catalyst/internal/news"
+)
+
+var judged = metrics.Counter("prescale_items_total",
+	"Items that prescale scored, by whether they are worth a model's time. Redeliveries count again.", "result")
+
+// Kind describes the stage.
+func Kind() flows.StageKind {
+	return flows.NewKind(flows.StageKind{
+		Name:    "prescale",
+		Doc:     "scores items by keywords and drops what is not worth a model's time",
+		Example: "- prescale: {min: 0.20}",
+	}, DefaultConfig, func(b *flows.Build, c Config) (flows.Stage, error) {
+		scorer, err := newScorer(c)
+		if err != nil {
+			return nil, err
+		}
+		return &stage{Config: c, scorer: scorer, log: b.Logger}, nil
+	})
+}
+
+type stage struct {
+	Config
+	scorer *scorer
+	log    *slog.Logger
+}
+
+func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.Message, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	eligible := make([]*flows.Message, 0, len(batch))
+	for _, m := range batch {
+		reason, err := s.judge(m.Item)
+		switch {
+		case err != nil:
+			m.Fail(flows.Permanent(err))
+		case reason != "":
+			m.Drop(reason)
+		default:
+			eligible = append(eligible, m)
+		}
+	}
+	skipped := len(batch) - len(eligible)
+	judged.WithLabelValues("eligible").Add(float64(len(eligible)))
+	judged.WithLabelValues("skipped").Add(float64(skipped))
+	s.log.InfoContext(ctx, "llm_batch_filter", "total", len(batch), "llm_eligible", len(eligible), "skipped", skipped)
+	return eligible, nil
+}
+
+// judge scores an item and returns why it is to be dropped; empty if it goes on.
+func (s *stage) judge(item *news.Item) (reason string, err error) {
+	v := s.scorer.score(item)
+	item.Score, item.Reasons = v.score, v.reasons
+	always := false
+	if !s.Always.IsZero() {
+		if always, err = s.Always.Match(item); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case always:
+		return "", nil
+	case v.noise:
+		return "noise", nil
+	case v.score >= s.Min, v.negative < 0 && v.negative <= s.StrongNegative:
+		return "", nil
+	}
+	return "below min", nil
+}

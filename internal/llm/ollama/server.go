@@ -18,18 +18,18 @@ const (
 )
 
 // Available reports whether a server that nobody named is there and has the model;
-// it looks at most once a minute. A server named by base_url always counts
-// as there: if it is down, that is an outage.
+// until it is, it looks at most once a minute. From then on, and where base_url
+// names a server, it counts as there: if it is down, that is an outage.
 func (p *Provider) Available(ctx context.Context) error {
 	if p.config.BaseURL != "" {
 		return nil
 	}
 	p.probeMu.Lock()
 	defer p.probeMu.Unlock()
-	if p.probed.IsZero() || time.Since(p.probed) >= probeEvery {
+	if p.probed.IsZero() || p.probeErr != nil && time.Since(p.probed) >= probeEvery {
 		err := p.probe(ctx)
 		if ctx.Err() != nil {
-			return err
+			return ctx.Err()
 		}
 		p.probeErr, p.probed = err, time.Now()
 	}

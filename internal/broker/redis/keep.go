@@ -110,8 +110,10 @@ func (s *subscription) returnEntries(ctx context.Context, ds []*delivery, idle i
 func (s *subscription) remind(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	const step = 10 * time.Millisecond // rounded up, many nacks share a reminder
+	at = at.Truncate(step).Add(step)
 	n := len(s.due)
-	if n < 100 && (n == 0 || at.Sub(s.due[n-1]) > 10*time.Millisecond) {
+	if n < 100 && (n == 0 || at.After(s.due[n-1])) {
 		s.due = append(s.due, at)
 	}
 }
@@ -119,11 +121,11 @@ func (s *subscription) remind(at time.Time) {
 // giveBack returns entries that were not delivered, as if they had never been
 // read. If Redis cannot be told now, leave tells it, or their lease runs out.
 func (s *subscription) giveBack(ds []*delivery) {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
-	defer cancel()
-	if s.abandon.Load() {
+	if len(ds) == 0 || s.abandon.Load() {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
 	if err := s.returnEntries(ctx, ds, atOnce, -1); err != nil {
 		s.trouble("giving messages back fails", err)
 	}
@@ -228,6 +230,9 @@ func (s *subscription) leave() error {
 	if !s.abandon.Load() {
 		if err := s.release(ctx); err != nil && !isNoGroup(err) {
 			s.trouble("giving messages back fails; their lease has to run out", err)
+		}
+		if !s.b.opts.KeepAcked {
+			_ = s.trim(ctx) // the next member does it otherwise
 		}
 	}
 	if err := s.b.resign(ctx, s.topic, s.group, s.member); err != nil {

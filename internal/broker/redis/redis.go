@@ -53,11 +53,12 @@ type Options struct {
 // A Broker is a broker.Broker on one Redis server. It has connections of its
 // own, which Close releases.
 type Broker struct {
-	client *redis.Client
-	opts   Options
-	host   string
-	commit committer
-	health health
+	client  *redis.Client
+	options redis.Options // as read from the URL, for further clients
+	opts    Options
+	host    string
+	commit  committer
+	health  health
 
 	mu          sync.Mutex
 	closed      bool
@@ -86,7 +87,8 @@ func Open(ctx context.Context, rawURL string, opts Options) (*Broker, error) {
 	if err != nil || host == "" {
 		host = "localhost"
 	}
-	b := &Broker{client: redis.NewClient(options), opts: opts, host: host}
+	own := *options // the client writes its defaults into what it is given
+	b := &Broker{client: redis.NewClient(&own), options: *options, opts: opts, host: host}
 	b.commit.client = b.client
 	b.health.log = opts.Logger
 	if err := b.Ping(ctx); err != nil {
@@ -176,7 +178,7 @@ func (b *Broker) Close() error {
 // connect returns a client with one connection of its own, for a reader that
 // blocks: closing it ends the read at once, which a context cannot.
 func (b *Broker) connect() *redis.Client {
-	options := *b.client.Options()
+	options := b.options
 	options.PoolSize = 1
 	options.MinIdleConns = 0
 	return redis.NewClient(&options)

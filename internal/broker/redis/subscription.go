@@ -57,7 +57,7 @@ func newSubscription(ctx context.Context, s *Subscriber, topic string, m members
 	sub := &subscription{
 		s: s, b: s.b, topic: topic, group: s.config.Group,
 		log:     s.b.opts.Logger.With("topic", topic, "group", s.config.Group),
-		out:     make(chan *message.Message),
+		out:     make(chan *message.Message, min(s.config.InFlight, readSize)),
 		done:    make(chan struct{}),
 		member:  m,
 		held:    make(map[string]*delivery),
@@ -80,6 +80,7 @@ func (s *subscription) run() {
 	}()
 
 	s.read()
+	s.takeBack()
 	s.s.topics.Add(-1)
 	// A subscription that ends with its own context closes its channel at once. In
 	// a Drain the channel stays open to the end: a Watermill Router takes closed
@@ -139,7 +140,7 @@ func (s *subscription) deliver(d *delivery) bool {
 	}
 	d.Values = nil
 	ctx, cancel := context.WithCancel(s.hands)
-	m.SetContext(ctx)
+	m.SetContext(&hand{ctx, cancel, d})
 	if err != nil {
 		s.inHand.Go(func() {
 			defer cancel()
@@ -158,6 +159,31 @@ func (s *subscription) deliver(d *delivery) bool {
 		s.await(ctx, d, m)
 	})
 	return true
+}
+
+// A hand is the context of a message, which lives until it is settled, and tells
+// what delivery it is.
+type hand struct {
+	context.Context
+	drop context.CancelFunc
+	d    *delivery
+}
+
+// takeBack empties the channel of what the consumer has not taken.
+func (s *subscription) takeBack() {
+	var back []*delivery
+	for {
+		select {
+		case m := <-s.out:
+			h := m.Context().(*hand)
+			h.drop()
+			back = append(back, h.d)
+		default:
+			s.s.credits.put(len(back))
+			s.giveBack(back)
+			return
+		}
+	}
 }
 
 // await waits for m to be settled. When its context ends first, it stays pending.

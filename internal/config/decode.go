@@ -24,7 +24,7 @@ type Together []any
 // which is nothing given; a scalar or list goes to the field tagged ",short".
 // After an issue, into is filled as far as it could be.
 func Decode(doc *Document, node *yaml.Node, into any, skip ...string) Issues {
-	d := &decoder{doc: doc, Reader: NewReader(doc)}
+	d := &decoder{NewReader(doc)}
 	together, ok := into.(Together)
 	if !ok {
 		together = Together{into}
@@ -41,10 +41,7 @@ func Decode(doc *Document, node *yaml.Node, into any, skip ...string) Issues {
 	return d.Issues()
 }
 
-type decoder struct {
-	doc *Document
-	*Reader
-}
+type decoder struct{ *Reader }
 
 // structs fills structs that share a mapping.
 func (d *decoder) structs(node *yaml.Node, structs []reflect.Value, path string, skip []string) {
@@ -66,12 +63,12 @@ func (d *decoder) structs(node *yaml.Node, structs []reflect.Value, path string,
 	default:
 		short := slices.IndexFunc(fields, func(f field) bool { return f.short })
 		if short < 0 {
-			d.Report(node, path, didYouMeanKeys(allowed), "expected a mapping, found %s", d.doc.Show(node))
+			d.Report(node, path, itsKeys(allowed), "expected a mapping, found %s", d.Doc.Show(node))
 			return
 		}
 		f := fields[short]
 		given[f.key] = node
-		d.field(node, f, joinPath(path, f.key))
+		d.value(node, f.value, f.enum, joinPath(path, f.key))
 	}
 	for _, f := range fields {
 		d.checkRequired(node, f, given[f.key], path)
@@ -81,7 +78,7 @@ func (d *decoder) structs(node *yaml.Node, structs []reflect.Value, path string,
 	}
 }
 
-func didYouMeanKeys(keys []string) string {
+func itsKeys(keys []string) string {
 	if len(keys) == 0 {
 		return "it takes no settings"
 	}
@@ -99,13 +96,8 @@ func (d *decoder) mapping(node *yaml.Node, fields []field, path string, skip, al
 			continue
 		}
 		given[key.Value] = value
-		d.field(value, fields[i], joinPath(path, key.Value))
+		d.value(value, fields[i].value, fields[i].enum, joinPath(path, key.Value))
 	}
-}
-
-// field reads one field and holds it to the words it allows.
-func (d *decoder) field(node *yaml.Node, f field, path string) {
-	d.value(node, f.value, f.enum, path)
 }
 
 func (d *decoder) checkRequired(at *yaml.Node, f field, given *yaml.Node, path string) {
@@ -115,22 +107,22 @@ func (d *decoder) checkRequired(at *yaml.Node, f field, given *yaml.Node, path s
 	switch {
 	case given == nil:
 		d.Report(at, path, f.doc, "the key %s is required", quote(f.key))
-	case len(d.doc.variables(given)) > 0:
-		d.Report(given, joinPath(path, f.key), f.doc, "must not be empty, but %s is", d.doc.Show(given))
+	case len(d.Doc.variables(given)) > 0:
+		d.Report(given, joinPath(path, f.key), f.doc, "must not be empty, but %s is", d.Doc.Show(given))
 	default:
 		d.Report(given, joinPath(path, f.key), f.doc, "must not be empty")
 	}
 }
 
 // hasIssue reports whether something was already said about n itself.
-func (d *decoder) hasIssue(n *yaml.Node) bool { return n != nil && (d.doc.failed(n) || d.faulty[n]) }
+func (d *decoder) hasIssue(n *yaml.Node) bool { return n != nil && (d.Doc.failed(n) || d.faulty[n]) }
 
 // refused reports whether node has no text to go by, and says so if nobody has.
 func (d *decoder) refused(node *yaml.Node, path string) bool {
-	if !d.doc.failed(node) {
+	if !d.Doc.failed(node) {
 		return false
 	}
-	for _, name := range d.doc.origin(node).unset {
+	for _, name := range d.Doc.origin(node).unset {
 		d.Report(node, path, fmt.Sprintf("set it in the environment or in .env, or give a default: ${%s:-…}", name), "the variable %s is not set", name)
 	}
 	return true
@@ -143,7 +135,7 @@ func isNothing(n *yaml.Node) bool {
 
 // absent also takes a variable that came out empty as nothing, quoted or not.
 func (d *decoder) absent(n *yaml.Node) bool {
-	return isNothing(n) || n.Kind == yaml.ScalarNode && n.Value == "" && d.doc.mentionsVariable(n)
+	return isNothing(n) || n.Kind == yaml.ScalarNode && n.Value == "" && d.Doc.mentionsVariable(n)
 }
 
 // value fills v from node.
@@ -188,7 +180,7 @@ func (d *decoder) list(node *yaml.Node, v reflect.Value, enum []string, path str
 			at += "[" + strconv.Itoa(i) + "]"
 		}
 		if d.absent(item) {
-			if !d.doc.mentionsVariable(item) {
+			if !d.Doc.mentionsVariable(item) {
 				d.mismatch(item, v.Type().Elem(), at)
 			}
 			continue // a variable that is empty adds nothing
@@ -240,8 +232,8 @@ func (d *decoder) scalar(node *yaml.Node, v reflect.Value, enum []string, path s
 		}
 		v.SetInt(int64(duration))
 	case t == secretType:
-		d.doc.keepSecret(node.Value)
-		d.doc.conceal(node)
+		d.Doc.keepSecret(node.Value)
+		d.Doc.conceal(node)
 		v.SetString(node.Value)
 	case readsText(t):
 		fresh := reflect.New(t)
@@ -258,9 +250,9 @@ func (d *decoder) scalar(node *yaml.Node, v reflect.Value, enum []string, path s
 	}
 	if wrong.message == "" {
 		expected, _ := typeWords(v.Type())
-		wrong.message = fmt.Sprintf("expected %s, found %s", expected, d.doc.Show(node))
+		wrong.message = fmt.Sprintf("expected %s, found %s", expected, d.Doc.Show(node))
 	}
-	d.Report(node, path, wrong.hint, "%s", d.doc.withhold(wrong.message, node))
+	d.Report(node, path, wrong.hint, "%s", d.Doc.withhold(wrong.message, node))
 }
 
 // basic fills a string, bool or number.
@@ -275,13 +267,13 @@ func (d *decoder) basic(node *yaml.Node, v reflect.Value) (wrong *misfit) {
 		}
 		v.SetBool(b)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		i, wrong := d.doc.wholeNumber(node, v.Type().Bits())
+		i, wrong := d.Doc.wholeNumber(node, v.Type().Bits())
 		if wrong != nil {
 			return wrong
 		}
 		v.SetInt(i)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		i, wrong := d.doc.wholeNumber(node, 64)
+		i, wrong := d.Doc.wholeNumber(node, 64)
 		if wrong != nil {
 			return wrong
 		}
@@ -290,7 +282,7 @@ func (d *decoder) basic(node *yaml.Node, v reflect.Value) (wrong *misfit) {
 		}
 		v.SetUint(uint64(i))
 	case reflect.Float32, reflect.Float64:
-		f, wrong := d.doc.number(node)
+		f, wrong := d.Doc.number(node)
 		if wrong != nil {
 			return wrong
 		}
@@ -302,18 +294,18 @@ func (d *decoder) basic(node *yaml.Node, v reflect.Value) (wrong *misfit) {
 }
 
 func (d *decoder) notAmong(node *yaml.Node, enum []string, path string) {
-	if len(d.doc.variables(node)) > 0 {
-		d.Report(node, path, "", "expected one of %s, found %s", strings.Join(enum, ", "), d.doc.Show(node))
+	if len(d.Doc.variables(node)) > 0 {
+		d.Report(node, path, "", "expected one of %s, found %s", strings.Join(enum, ", "), d.Doc.Show(node))
 		return
 	}
 	hint := ""
 	if s := Suggest(node.Value, enum); s != "" {
 		hint = "did you mean " + quote(s) + "?"
 	}
-	d.Report(node, path, hint, "expected one of %s, found %s", strings.Join(enum, ", "), d.doc.Show(node))
+	d.Report(node, path, hint, "expected one of %s, found %s", strings.Join(enum, ", "), d.Doc.Show(node))
 }
 
 func (d *decoder) mismatch(node *yaml.Node, t reflect.Type, path string) {
 	expected, _ := typeWords(t)
-	d.Report(node, path, "", "expected %s, found %s", expected, d.doc.Show(node))
+	d.Report(node, path, "", "expected %s, found %s", expected, d.Doc.Show(node))
 }

@@ -29,30 +29,35 @@ func RedactURL(text string) string {
 	}
 	return userInfo.ReplaceAllStringFunc(text, func(match string) string {
 		m := userInfo.FindStringSubmatch(match)
-		if hostOnly.MatchString(m[2]) && strings.HasPrefix(strings.ToLower(m[1]), "http") {
+		if isHost(m[1], m[2]) {
 			return match
 		}
 		return m[1] + hidden + "@"
 	})
 }
 
-// hostOnly matches a host and the beginning of a path: the @ that follows is one of
-// the path, as in https://example.com/@name.
-var hostOnly = regexp.MustCompile(`^[^/@:]*(:[0-9]+)?/`)
+// isHost reports whether what stands before an @ is a host and the beginning of a
+// path, as in https://example.com/@name.
+func isHost(scheme, text string) bool {
+	return strings.HasPrefix(strings.ToLower(scheme), "http") && hostAndPath.MatchString(text)
+}
+
+var hostAndPath = regexp.MustCompile(`^[^/@:]*(:[0-9]+)?/`)
 
 var (
 	passwordPair = regexp.MustCompile(`(?i)\bpassword=('[^']*'|[^\s&]+)`)
-	secretWords  = regexp.MustCompile(`(?i)token|secret|passw|api_?key|credential|webhook`)
+	secretWords  = regexp.MustCompile(`(?i)(^|_)(token|secret|pass|passwd|password|key|apikey|credentials?|webhook|webhook_url)$`)
 )
 
 // secretName reports whether a variable's name says that it holds a secret.
 func secretName(name string) bool { return secretWords.MatchString(name) }
 
-// urlSecrets returns the passwords in a URL or a connection string.
+// urlSecrets returns the passwords in a URL or a connection string. A password
+// that is the user's name is none, and hiding it would blot out words like "postgres".
 func urlSecrets(text string) (secrets []string) {
 	for _, m := range userInfo.FindAllStringSubmatch(text, -1) {
-		_, password, found := strings.Cut(strings.TrimSuffix(m[2], "@"), ":")
-		if !found {
+		user, password, found := strings.Cut(strings.TrimSuffix(m[2], "@"), ":")
+		if !found || password == user || isHost(m[1], m[2]) {
 			continue
 		}
 		secrets = append(secrets, password)

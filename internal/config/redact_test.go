@@ -196,8 +196,8 @@ word: auto
 token: literal-token
 tokens: {a: "${SOME_VALUE}"}
 shared: host=h password=dsn-password user=u
-words: ["${GEMINI_API_KEY}", "https://example.com/@name", "postgres://me:p%40ssword@h/d"]
-`, "REDIS_URL", "redis://me:redis-password@h:6379", "SOME_VALUE", "mapped-token", "GEMINI_API_KEY", "gemini-key")
+words: ["${GEMINI_API_KEY}", "${MAX_TOKENS}", "postgres://postgres:postgres@h/d", "http://host:8080/@abcdefg", "https://example.com/@name", "postgres://me:p%40ssword@h/d"]
+`, "REDIS_URL", "redis://me:redis-password@h:6379", "SOME_VALUE", "mapped-token", "GEMINI_API_KEY", "gemini-key", "MAX_TOKENS", "00000100")
 	var into everything
 	if issues := Decode(doc, doc.Root, &into); issues != nil {
 		t.Fatal(issues)
@@ -208,7 +208,7 @@ words: ["${GEMINI_API_KEY}", "https://example.com/@name", "postgres://me:p%40ssw
 			t.Errorf("%s is shown as %s", secret, got)
 		}
 	}
-	for _, innocent := range []string{"auto", "example.com", "name", "host=h"} {
+	for _, innocent := range []string{"auto", "postgres", "8080/@abcdefg", "00000100", "example.com", "name", "host=h"} {
 		if got := r.String(innocent); got != innocent {
 			t.Errorf("%s became %s", innocent, got)
 		}

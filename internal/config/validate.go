@@ -22,14 +22,14 @@ func (d *decoder) validate(node *yaml.Node, s reflect.Value, path string, given 
 		return
 	}
 	for _, f := range faults(v.Validate()) {
-		at := find(node, given, f.field)
+		at := find(given, f.field)
 		if d.hasIssue(at) {
 			continue // it was refused already: what stands in its place is a default
 		}
 		if at == nil {
 			at = node
 		}
-		d.Report(at, joinPath(path, f.field), "", "%s", d.doc.withhold(oneLine(f.text), node))
+		d.Report(at, joinPath(path, f.field), "", "%s", d.Doc.withhold(oneLine(f.text), node))
 	}
 }
 
@@ -72,7 +72,7 @@ func faults(err error) []fault {
 }
 
 // find returns the node that a dotted path leads to, or the last one on the way.
-func find(node *yaml.Node, given map[string]*yaml.Node, path string) *yaml.Node {
+func find(given map[string]*yaml.Node, path string) *yaml.Node {
 	var at *yaml.Node
 	for i, part := range strings.FieldsFunc(path, func(c rune) bool { return c == '.' || c == '[' || c == ']' }) {
 		next := (*yaml.Node)(nil)

@@ -1,0 +1,57 @@
+package discord
+
+import (
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"catalyst/flows"
+	"catalyst/internal/store"
+	"catalyst/sinks/discord/discordtest"
+	"catalyst/sinks/sinktest"
+)
+
+const (
+	testToken   = "MTA.secret-token.of-the-bot"
+	testChannel = "112233445566778899"
+)
+
+// testConfig is the default configuration with a token.
+func testConfig() Config {
+	c := DefaultConfig
+	c.Token, c.Channel = testToken, testChannel
+	return c
+}
+
+func newTestSink(tb testing.TB, c Config, transport http.RoundTripper, ledger func() (store.Ledger, error), log slog.Handler) *Sink {
+	tb.Helper()
+	if log == nil {
+		log = slog.DiscardHandler
+	}
+	s, err := newSink(&flows.Build{Name: "discord", Logger: slog.New(log)}, c, ledger, newLimits(), transport)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func TestSuite(t *testing.T) {
+	sinktest.Run(t, func(t *testing.T) sinktest.World {
+		server := discordtest.New(discordtest.Config{Token: testToken, Channels: []string{testChannel}})
+		return sinktest.World{
+			Open: func(t *testing.T, ledger func() (store.Ledger, error)) flows.Sink {
+				c := testConfig()
+				c.Creates, c.Edits = 1000, 1000
+				return newTestSink(t, c, server.Transport(), ledger, nil)
+			},
+			Effects: func(*testing.T) map[string]int {
+				titles := make(map[string]int)
+				for _, m := range server.Messages() {
+					titles[m.Last().Embeds[0].Title]++
+				}
+				return titles
+			},
+			Single: true,
+		}
+	})
+}

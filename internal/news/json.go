@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -85,7 +86,8 @@ func explain(err error) error {
 	case wrong.Field == "":
 		return fmt.Errorf("want a JSON object, not %s", wrong.Value)
 	default:
-		return fmt.Errorf("%s: want %s, not %s", wrong.Field, jsonName(wrong.Type.Kind().String()), wrong.Value)
+		field := strings.TrimPrefix(wrong.Field, "fields.") // the embedded struct is our business
+		return fmt.Errorf("%s: want %s, not %s", field, jsonName(wrong.Type.Kind().String()), wrong.Value)
 	}
 }
 

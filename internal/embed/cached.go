@@ -5,17 +5,21 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
+	"catalyst/internal/outage"
 	"catalyst/internal/store"
 )
 
 // KeepVectors is how long computed vectors are worth keeping.
 const KeepVectors = 7 * 24 * time.Hour
 
-// storePatience is how long the store may take to save us a request.
-const storePatience = 2 * time.Second
+// The store may take so long to save a request; when it has failed it is left
+// alone for a while.
+const (
+	storePatience = 2 * time.Second
+	storeRest     = 5 * time.Second
+)
 
 // Cached returns an embedder that asks e only for texts it has not seen: first
 // a small memory of this process, then the store that open returns, shared by
@@ -25,7 +29,14 @@ const storePatience = 2 * time.Second
 // A store that fails costs a computation, never an error: it is logged once
 // per outage.
 func Cached(e Embedder, open func() (store.Embeddings, error), ttl time.Duration, log *slog.Logger) Embedder {
-	return &cached{Embedder: e, open: open, ttl: ttl, log: log, recent: newMemory(recentVectors)}
+	return &cached{
+		Embedder: e,
+		open:     open,
+		ttl:      ttl,
+		log:      log,
+		recent:   newMemory(recentVectors),
+		outage:   outage.Guard{Patience: storePatience, Rest: storeRest},
+	}
 }
 
 type cached struct {
@@ -34,7 +45,7 @@ type cached struct {
 	ttl    time.Duration
 	log    *slog.Logger
 	recent *memory
-	down   atomic.Bool // the store failed last time, and that was logged
+	outage outage.Guard // of the store
 }
 
 func (c *cached) Embed(ctx context.Context, texts []string) ([][]float32, error) {
@@ -105,16 +116,17 @@ func (c *cached) toStore(ctx context.Context, fresh map[string][]float32) {
 	})
 }
 
-// try asks the store within its time and logs the first failure of an outage.
+// try asks the store and logs the first failure of an outage.
 func (c *cached) try(ctx context.Context, what string, ask func(context.Context, store.Embeddings) error) {
-	ctx, cancel := context.WithTimeout(ctx, storePatience)
-	defer cancel()
-	s, err := c.open()
-	if err == nil {
-		err = ask(ctx, s)
-	}
-	if failed := err != nil; c.down.Swap(failed) != failed && failed {
-		c.log.Warn("embedding store does not answer; vectors are computed anew", "attempt", what, "error", err)
+	began, err := c.outage.Do(ctx, func(ctx context.Context) error {
+		s, err := c.open()
+		if err != nil {
+			return err
+		}
+		return ask(ctx, s)
+	})
+	if began {
+		c.log.WarnContext(ctx, "embedding store does not answer; vectors are computed anew", "attempt", what, "error", err)
 	}
 }
 

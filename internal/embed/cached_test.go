@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,26 +93,25 @@ func TestCachedComputesEachTextOnce(t *testing.T) {
 }
 
 func TestCachedSurvivesItsStore(t *testing.T) {
-	var logged bytes.Buffer
-	log := slog.New(slog.NewTextHandler(&logged, nil))
-	broken := &vectors{m: map[string][]float32{}, err: errors.New("connection refused")}
-	cache := Cached(&counting{}, open(broken), KeepVectors, log)
-	for i := range 3 {
-		if _, err := cache.Embed(t.Context(), []string{strconv.Itoa(i)}); err != nil {
-			t.Errorf("Embed: %v, want the vector all the same", err)
+	synctest.Test(t, func(t *testing.T) {
+		var logged bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&logged, nil))
+		shared := &vectors{m: map[string][]float32{}}
+		cache := Cached(&counting{}, open(shared), KeepVectors, log)
+		for i, err := range []error{down, down, down, nil, down} {
+			shared.err = err
+			if _, err := cache.Embed(t.Context(), []string{strconv.Itoa(i)}); err != nil {
+				t.Errorf("Embed: %v, want the vector all the same", err)
+			}
+			time.Sleep(storeRest)
 		}
-	}
-	if got := strings.Count(logged.String(), "level=WARN"); got != 1 {
-		t.Errorf("%d warnings in one outage, want 1:\n%s", got, &logged)
-	}
-	broken.err = nil
-	cache.Embed(t.Context(), []string{"it is back"})
-	broken.err = errors.New("gone again")
-	cache.Embed(t.Context(), []string{"once more"})
-	if got := strings.Count(logged.String(), "level=WARN"); got != 2 {
-		t.Errorf("%d warnings in two outages, want 2:\n%s", got, &logged)
-	}
+		if got := strings.Count(logged.String(), "level=WARN"); got != 2 {
+			t.Errorf("%d warnings in two outages, want 2:\n%s", got, &logged)
+		}
+	})
 }
+
+var down = errors.New("connection refused")
 
 func TestCachedDoesNotTrustItsStore(t *testing.T) {
 	shared := &vectors{m: map[string][]float32{}}

@@ -1,0 +1,120 @@
+package semanticcache
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"catalyst/flows"
+	"catalyst/internal/news"
+	"catalyst/internal/store"
+)
+
+// maxText is how much of an article is compared. The story is at its start;
+// further down, texts of one publisher are all alike.
+const maxText = 1000
+
+// An entry is an item as the cache sees it.
+type entry struct {
+	message *flows.Message
+	scope   store.Scope
+	hash    string // of all that the item says
+	text    string // to embed; empty where only an equal hash will do
+	facts   string // of text
+	vector  []float32
+}
+
+// exactVector stands in where there is no text to compare: the scope of such an
+// entry holds nothing but its own hash.
+var exactVector = []float32{1}
+
+// entries returns those of batch that can be remembered and that are wanted.
+func (s *stage) entries(batch []*flows.Message, wanted func(*flows.Message) bool) []entry {
+	var entries []entry
+	for _, m := range batch {
+		if !wanted(m) {
+			continue
+		}
+		if e, ok := s.entry(m); ok {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+func (s *stage) entry(m *flows.Message) (e entry, ok bool) {
+	item := m.Item
+	filing := item.Form != "" || item.Accession != ""
+	hash := news.ContentHash(item)
+	if hash == "" || filing && item.Accession == "" {
+		return entry{}, false
+	}
+	tickers := slices.Compact(slices.Sorted(slices.Values(item.Tickers)))
+	e = entry{message: m, hash: hash, text: article(item)}
+	kind, identity := "news", []string{s.models(item), s.embedder.ID()}
+	if filing || len(tickers) == 0 || e.text == "" {
+		e.text, e.vector = "", exactVector
+		identity = []string{s.models(item), "exact", item.Accession, hash}
+	}
+	if filing {
+		kind = "filing"
+		identity = append(identity, item.Form, strings.Join(slices.Sorted(slices.Values(item.Items)), ","))
+	}
+	e.facts = facts(e.text)
+	e.scope = store.Scope{Namespace: kind + "/" + digest(identity), Tickers: strings.Join(tickers, ",")}
+	return e, true
+}
+
+// article is the part of an item that tells the story: title and lead.
+func article(item *news.Item) string {
+	text := item.Summary
+	if strings.TrimSpace(text) == "" {
+		text = item.Body
+	}
+	text = strings.TrimSpace(item.Title + "\n" + text)
+	return strings.ToValidUTF8(text[:min(len(text), maxText)], "")
+}
+
+// key is what the verdict on a message's item is remembered as belonging to.
+func key(m *flows.Message) string {
+	if m.Item.Key != "" {
+		return m.Item.Key
+	}
+	return m.ID
+}
+
+// digest hashes parts so that no other list of parts has the same hash.
+func digest(parts []string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(binary.AppendUvarint(nil, uint64(len(p))))
+		h.Write([]byte(p))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// embed makes the vectors that are missing, all at once.
+func (s *stage) embed(ctx context.Context, entries []entry) error {
+	var texts []string
+	for _, e := range entries {
+		if e.vector == nil {
+			texts = append(texts, e.text)
+		}
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	vectors, err := s.embedder.Embed(ctx, texts)
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		if entries[i].vector == nil {
+			entries[i].vector, vectors = vectors[0], vectors[1:]
+		}
+	}
+	return nil
+}

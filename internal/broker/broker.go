@@ -33,6 +33,9 @@ type Broker interface {
 	// does not exist has no lag.
 	Lag(ctx context.Context, topic, group string) (Lag, error)
 
+	// Len returns how many messages topic holds, acknowledged or not.
+	Len(ctx context.Context, topic string) (int64, error)
+
 	// Browse returns up to limit stored messages of topic, oldest first, that come
 	// after the position given ("" is the beginning), whether or not groups have
 	// acknowledged them. It delivers nothing.

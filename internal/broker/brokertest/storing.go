@@ -85,9 +85,17 @@ func browseDelete(h *harness) {
 			h.Errorf("deleted %d, %v; want %d", got, err, want)
 		}
 	}
+	length := func(want int64) {
+		h.Helper()
+		if got, err := b.Len(ctx, topic); err != nil || got != want {
+			h.Errorf("the topic holds %d, %v; want %d", got, err, want)
+		}
+	}
+	length(5)
 	remove(2, all[1].Position, all[3].Position)
 	remove(0, all[1].Position, all[3].Position)
 	remove(0)
+	length(3)
 
 	got := h.receive(h.subscribe(h.join(b, h.config(group)), topic), 3)
 	if left := h.payloads(got); left["1"] || left["3"] {

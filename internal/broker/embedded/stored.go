@@ -31,6 +31,13 @@ func (b *Broker) Lag(ctx context.Context, topic, group string) (broker.Lag, erro
 	return lag, wrap("lag of "+topic, err)
 }
 
+// Len counts what a topic holds.
+func (b *Broker) Len(ctx context.Context, topic string) (int64, error) {
+	var n int64
+	err := b.db.Read().QueryRowContext(ctx, `SELECT count(*) FROM messages WHERE topic = ?`, topic).Scan(&n)
+	return n, wrap("length of "+topic, err)
+}
+
 // Browse reads messages. A position is a message's id.
 func (b *Broker) Browse(ctx context.Context, topic, after string, limit int) ([]broker.Stored, error) {
 	var last int64

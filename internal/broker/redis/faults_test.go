@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	"github.com/ThreeDotsLabs/watermill/message"
 	goredis "github.com/redis/go-redis/v9"
@@ -445,4 +446,112 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.Buffer.String()
+}
+
+// TestNameOfOurPid: a lease held by another process that had our pid, as the
+// first process of every container has pid 1, is free.
+func TestNameOfOurPid(t *testing.T) {
+	b, g := open(t, redis.Options{Name: "pid"}), newGroup(t)
+	members := "members:{" + g.topic + "}:" + g.name
+	first := g.join(b, broker.Config{})
+	g.subscribe(first)
+	second := g.join(b, broker.Config{})
+	g.subscribe(second)
+	records := g.redis.HGetAll(ctx, members).Val()
+	if len(records) != 2 {
+		t.Fatalf("members are %q, want two: a live one of this process keeps its name", records)
+	}
+	first.Close()
+	second.Close()
+	for name, record := range records {
+		part := strings.SplitN(record, " ", 3) // expiry, token, pid and place
+		far := time.Now().Add(time.Hour).UnixMilli()
+		g.redis.HSet(ctx, members, name, fmt.Sprintf("%d %s %s", far, "of-the-last-process", part[2]))
+	}
+	g.subscribe(g.join(b, broker.Config{}))
+	if n := g.redis.HLen(ctx, members).Val(); n != 2 {
+		t.Errorf("%d names are in use, want 2: the new member takes the name of a dead one", n)
+	}
+}
+
+// TestIdleTopics: topics on which nothing happens take nothing from the window.
+func TestIdleTopics(t *testing.T) {
+	b, g := open(t, redis.Options{}), newGroup(t)
+	s := g.join(b, broker.Config{InFlight: 4})
+	for range 3 {
+		idle := newGroup(t)
+		idle.subscribe(s)
+	}
+	messages := g.subscribe(s)
+	g.publish(b, "0", "1", "2", "3", "4")
+	held := []*message.Message{g.receive(messages), g.receive(messages), g.receive(messages), g.receive(messages)}
+	g.silent(messages, 300*time.Millisecond, "four are in flight")
+	held[2].Ack()
+	g.receive(messages).Ack()
+}
+
+// TestRouter: in a Watermill Router, Drain before Close lets handlers end in
+// peace, and what they have done stays done.
+func TestRouter(t *testing.T) {
+	b, g, onward := open(t, redis.Options{}), newGroup(t), newGroup(t)
+	s := g.join(b, broker.Config{})
+	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const total = 100
+	entered, release := make(chan bool, total), make(chan bool)
+	router.AddHandler("hop", g.topic, s, onward.topic, b.Publisher(), func(m *message.Message) ([]*message.Message, error) {
+		entered <- true
+		<-release
+		return []*message.Message{m}, m.Context().Err()
+	})
+	ran := make(chan error, 1)
+	go func() { ran <- router.Run(ctx) }()
+	g.publish(b, make([]string, total)...)
+	for range total {
+		<-entered
+	}
+	drained := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		drained <- s.Drain(ctx)
+	}()
+	close(release)
+	if err := <-drained; err != nil {
+		t.Errorf("drain: %v", err)
+	}
+	if err := router.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if err := <-ran; err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if n := len(g.pending()); n != 0 {
+		t.Errorf("%d are pending, want 0: every handler returned nil", n)
+	}
+	if n := g.redis.XLen(ctx, onward.topic).Val(); n != total {
+		t.Errorf("%d went on, want %d", n, total)
+	}
+}
+
+// TestTLS: rediss:// is encrypted and checks the certificate.
+func TestTLS(t *testing.T) {
+	p := newProxy(t)
+	secure := p.encrypted()
+	if b, err := redis.Open(ctx, secure, redis.Options{}); err == nil {
+		b.Close()
+		t.Error("a certificate that nobody vouches for was accepted")
+	}
+	b, err := redis.Open(ctx, secure+"?skip_verify=true", redis.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	g := newGroup(t)
+	messages := g.subscribe(g.join(b, broker.Config{}))
+	g.publish(b, "sealed")
+	g.receive(messages).Ack()
+	g.settled()
 }

@@ -76,6 +76,15 @@ func (b *Broker) waiting(ctx context.Context, topic string, g redis.XInfoGroup) 
 	}
 }
 
+// Len implements broker.Broker.
+func (b *Broker) Len(ctx context.Context, topic string) (int64, error) {
+	n, err := b.client.XLen(ctx, topic).Result()
+	if err != nil {
+		return 0, fmt.Errorf("length of %s: %w", topic, err)
+	}
+	return n, nil
+}
+
 // Browse implements broker.Broker. A position is an entry's ID.
 func (b *Broker) Browse(ctx context.Context, topic, after string, limit int) ([]broker.Stored, error) {
 	if limit <= 0 {

@@ -1,8 +1,10 @@
 package redis_test
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
+	"net/http/httptest"
 	"net/url"
 	"sync"
 	"testing"
@@ -92,4 +94,34 @@ func (p *proxy) breakConnections() {
 		c.Close()
 	}
 	clear(p.conns)
+}
+
+// encrypted returns the URL of a TLS server that forwards to the proxy.
+func (p *proxy) encrypted() string {
+	server := httptest.NewUnstartedServer(nil) // for its certificate
+	server.StartTLS()
+	p.tb.Cleanup(server.Close)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: server.TLS.Certificates})
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	p.tb.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			inner, err := net.Dial("tcp", p.addr)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			go pipe(client, inner)
+			go pipe(inner, client)
+		}
+	}()
+	u, _ := url.Parse(p.url)
+	u.Scheme, u.Host = "rediss", listener.Addr().String()
+	return u.String()
 }

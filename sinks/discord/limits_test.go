@@ -194,3 +194,68 @@ func FuzzHeaders(f *testing.F) {
 		}
 	})
 }
+
+// An answer that took long speaks of a window that is over.
+func TestLateAnswer(t *testing.T) {
+	w := newLimits().window("create", "1", 2, 5*time.Second)
+	now := time.Now()
+	_, old, _, _ := w.reserve(now)
+	now = now.Add(6 * time.Second)
+	w.reserve(now)
+	h := http.Header{}
+	h.Set("X-RateLimit-Limit", "2")
+	h.Set("X-RateLimit-Remaining", "0")
+	h.Set("X-RateLimit-Reset-After", "5.000")
+	w.learn(old, h, now)
+	if wait, _, _, _ := w.reserve(now); wait != 0 {
+		t.Errorf("waits %s in a window with one request left", wait)
+	}
+}
+
+// Discord rounds its times, and answers take a moment: a request at the very
+// end of the window it told of may still fall into it.
+func TestResetIsNotCutFine(t *testing.T) {
+	w := newLimits().window("create", "1", 1, time.Hour)
+	now := time.Now()
+	_, generation, _, _ := w.reserve(now)
+	h := http.Header{}
+	h.Set("X-RateLimit-Limit", "1")
+	h.Set("X-RateLimit-Remaining", "0")
+	h.Set("X-RateLimit-Reset-After", "2.000")
+	w.learn(generation, h, now)
+	if wait, _, _, _ := w.reserve(now); wait <= 2*time.Second || wait > 2100*time.Millisecond {
+		t.Errorf("waits %s, want a little more than 2s", wait)
+	}
+}
+
+// A channel that is closed to the bot is closed to creates and edits alike, and
+// to no other channel.
+func TestRefusedChannel(t *testing.T) {
+	onBench(t, discordtest.Config{}, testConfig(), func(t *testing.T, b *bench) {
+		b.announce(t.Context(), sinktest.Messages(1)...)
+		b.server.Script(func(r discordtest.Request) *discordtest.Fault {
+			if r.Channel == testChannel {
+				return discordtest.Status(403, 50013, "Missing Permissions")
+			}
+			return nil
+		})
+		batch := sinktest.Messages(2)
+		b.announce(t.Context(), batch[1])
+		if _, down := flows.AsUnavailable(b.deliver(t.Context(), batch[0])); !down {
+			t.Errorf("the edit is %+v, want parked", batch[0].Outcome())
+		}
+		if n := len(b.server.Requests()); n != 2 {
+			t.Errorf("%d requests, want 2: the edit is not even tried", n)
+		}
+		c := testConfig()
+		c.Channel = "99"
+		other, err := newSink(&flows.Build{Logger: b.Sink.log}, c, b.ledger.Open, b.client.creates.bot, b.server.Transport())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := sinktest.Messages(1)
+		if err := other.Announce(t.Context(), m); err != nil || m[0].Settled() {
+			t.Errorf("another channel: %v, %+v", err, m[0].Outcome())
+		}
+	})
+}

@@ -57,13 +57,13 @@ func (j *Job) Fail(err error) {
 	}
 }
 
-// ItemKey identifies the news a message carries; a message without a key speaks
-// for itself.
+// ItemKey identifies the news a message carries: the item's key, or the one that
+// dedupe would give it. A message that says nothing is known by its ID.
 func ItemKey(m *flows.Message) string {
-	if m.Item.Key != "" {
-		return m.Item.Key
+	if key := news.KeyOf(m.Item); key != "" {
+		return key
 	}
-	return m.ID
+	return "msg:" + m.ID
 }
 
 // Begin returns one job for each key in batch, in order of appearance, with what

@@ -39,8 +39,8 @@ func TestOneJobForEachKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(jobs) != 3 || jobs[0].Key != "x" || len(jobs[0].Messages) != 2 || jobs[2].Key != "d" {
-		t.Fatalf("jobs %+v, want x with two messages, y, and d for the one without a key", jobs)
+	if len(jobs) != 3 || jobs[0].Key != "x" || len(jobs[0].Messages) != 2 || jobs[2].Key != "msg:d" {
+		t.Fatalf("jobs %+v, want x with two messages, y, and msg:d for the one without a key", jobs)
 	}
 	if jobs[0].Item != m[2].Item {
 		t.Error("the item without a verdict speaks for x, want the one with it")

@@ -21,6 +21,11 @@ type Config struct {
 	Sink string `yaml:"sink,short" doc:"name of the sink that shows the alert and later completes it" required:"true"`
 }
 
+// Refs names the sink, which must be in the file.
+func (c Config) Refs() []flows.Ref {
+	return []flows.Ref{{Field: "sink", Section: "sinks", Name: c.Sink}}
+}
+
 // Kind describes the stage.
 func Kind() flows.StageKind {
 	return flows.NewKind(flows.StageKind{

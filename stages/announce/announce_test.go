@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"catalyst/flows"
+	"catalyst/flows/flowstest"
 	"catalyst/internal/news"
 )
 
@@ -85,6 +86,22 @@ func TestAnnounce(t *testing.T) {
 	if diff := cmp.Diff(before, *batch[0].Item); diff != "" || batch[0].Meta != nil {
 		t.Errorf("the item changed: %s %v", diff, batch[0].Meta)
 	}
+}
+
+// wall is a board that anybody may write on at any time and that keeps nothing.
+type wall struct{ plain }
+
+func (wall) Announce(ctx context.Context, _ []*flows.Message) error { return ctx.Err() }
+
+func TestStage(t *testing.T) {
+	items := []*news.Item{{Key: "a", Title: "a"}, {Key: "b", Title: "b", Tickers: []string{"B"}}}
+	flowstest.Stage(t, func() flows.Stage {
+		s, err := open(t, map[string]flows.Sink{"wall": wall{}}, "wall")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, items)
 }
 
 func TestOutageIsPassedOn(t *testing.T) {

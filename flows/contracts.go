@@ -12,10 +12,11 @@ import (
 // must have been settled with Drop or Fail, or been Split; an error fails all
 // it was given and has not settled. It starts no goroutine that outlives the call.
 // It may be called concurrently, and again with a message it has already seen: the
-// second time it must come to an answer that does no harm.
+// second time it must come to an answer that does no harm. It leaves the slice it was
+// given as it is. Package flowstest checks all this.
 //
-// ctx ends at the stage's timeout or when the process must stop now. Batches have
-// at least one message.
+// ctx ends at the stage's timeout or when the process must stop now; that is an
+// error, never a reason to drop. Batches have at least one message.
 type Stage interface {
 	Process(ctx context.Context, batch []*Message) ([]*Message, error)
 }

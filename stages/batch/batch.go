@@ -46,6 +46,9 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
+// Window is how many messages must be in hand for a batch to fill.
+func (c Config) Window() int { return c.Size }
+
 // Kind describes the stage.
 func Kind() flows.StageKind {
 	return flows.NewKind(flows.StageKind{

@@ -6,6 +6,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/flows/flowstest"
+	"catalyst/internal/config"
 	"catalyst/internal/news"
 )
 
@@ -66,5 +67,19 @@ func TestValidate(t *testing.T) {
 		if err := (Config{Size: c.size, Wait: c.wait}).Validate(); (err == nil) != c.ok {
 			t.Errorf("size %d, wait %v: %v, want ok %v", c.size, c.wait, err, c.ok)
 		}
+	}
+}
+
+func TestConfigFromYAML(t *testing.T) {
+	doc, issues := config.Load("pipeline.yaml", []byte(`{size: 20, wait: 1.5, urgent: 'form == "8-K"'}`), nil)
+	c := DefaultConfig
+	if issues = append(issues, config.Decode(doc, doc.Root, &c)...); len(issues) > 0 {
+		t.Fatal(issues)
+	}
+	if c.Size != 20 || c.Wait != 1500*time.Millisecond || c.Urgent.IsZero() || c.Window() != 20 {
+		t.Errorf("%+v is not what the file says", c)
+	}
+	if err := config.CheckStruct(DefaultConfig); err != nil {
+		t.Error(err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/flows/flowstest"
+	"catalyst/internal/config"
 	"catalyst/internal/news"
 	"catalyst/internal/store"
 )
@@ -250,4 +251,18 @@ func process(tb testing.TB, s flows.Stage, batch []*flows.Message) []string {
 		ids = append(ids, m.ID)
 	}
 	return ids
+}
+
+func TestConfigFromYAML(t *testing.T) {
+	doc, issues := config.Load("pipeline.yaml", []byte(`window: 7d`), nil)
+	c := DefaultConfig
+	if issues = append(issues, config.Decode(doc, doc.Root, &c)...); len(issues) > 0 {
+		t.Fatal(issues)
+	}
+	if c.Window != 7*24*time.Hour {
+		t.Errorf("window %v, want 168h", c.Window)
+	}
+	if err := config.CheckStruct(DefaultConfig); err != nil {
+		t.Error(err)
+	}
 }

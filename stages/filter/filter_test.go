@@ -5,6 +5,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/flows/flowstest"
+	"catalyst/internal/config"
 	"catalyst/internal/news"
 )
 
@@ -71,5 +72,19 @@ func TestKeep(t *testing.T) {
 func TestValidate(t *testing.T) {
 	if err := DefaultConfig.Validate(); err == nil {
 		t.Error("a filter without an expression is accepted")
+	}
+}
+
+func TestConfigFromYAML(t *testing.T) {
+	doc, issues := config.Load("pipeline.yaml", []byte(`'form == "8-K"'`), nil)
+	c := DefaultConfig
+	if issues = append(issues, config.Decode(doc, doc.Root, &c)...); len(issues) > 0 {
+		t.Fatal(issues)
+	}
+	if c.Keep.String() != `form == "8-K"` || c.Reason != "filtered" {
+		t.Errorf("keep %q for %q, want the expression and the default reason", c.Keep, c.Reason)
+	}
+	if err := config.CheckStruct(DefaultConfig); err != nil {
+		t.Error(err)
 	}
 }

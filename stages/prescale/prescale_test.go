@@ -10,6 +10,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/flows/flowstest"
+	"catalyst/internal/config"
 	"catalyst/internal/news"
 )
 
@@ -290,5 +291,33 @@ func BenchmarkScore(b *testing.B) {
 		if _, err := s.judge(item); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestConfigFromYAML(t *testing.T) {
+	doc, issues := config.Load("pipeline.yaml", []byte(`
+min: 0.3
+strong_negative: -0.5
+keywords:
+  contract: {weight: 0.6, phrases: [signs|signed lease]}
+  tourism: {weight: 0.5, phrases: [visitor centre]}
+  crypto: {weight: 0}
+sources: {local: 0.8}
+items: {"2.02": 0.5}
+forms: {10-K: 0}
+noise: [gift shop]
+not_noise: [fireside chat]
+always: '"ABC" in tickers'
+`), nil)
+	c := DefaultConfig
+	if issues = append(issues, config.Decode(doc, doc.Root, &c)...); len(issues) > 0 {
+		t.Fatal(issues)
+	}
+	item := &news.Item{Title: "Lakeside signed lease for visitor centre", Source: "local", Form: "8-K", Items: []string{"2.02"}}
+	if reason, err := testScorer(t, c).judge(item); reason != "" || err != nil || item.Score != 1.28 {
+		t.Errorf("score %v, drop %q (%v), want 1.28 as the file says: %q", item.Score, reason, err, item.Reasons)
+	}
+	if err := config.CheckStruct(DefaultConfig); err != nil {
+		t.Error(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/flows/flowstest"
+	"catalyst/internal/config"
 	"catalyst/internal/embed"
 	"catalyst/internal/news"
 	"catalyst/internal/store"
@@ -517,5 +518,40 @@ func TestValidate(t *testing.T) {
 	}
 	if err := DefaultConfig.Validate(); err != nil {
 		t.Errorf("default: %v", err)
+	}
+}
+
+func TestConfigFromYAML(t *testing.T) {
+	doc, issues := config.Load("pipeline.yaml", []byte(`
+similarity: 0.9
+ttl: 86400
+embedder: {kind: ollama, model: nomic-embed-text, dimensions: 768, key: sk-1}
+`), nil)
+	c := DefaultConfig
+	if issues = append(issues, config.Decode(doc, doc.Root, &c)...); len(issues) > 0 {
+		t.Fatal(issues)
+	}
+	if c.Similarity != 0.9 || c.TTL != 24*time.Hour || c.Embedder.Dimensions != 768 || c.Embedder.Timeout != 10*time.Second {
+		t.Errorf("%+v is not what the file says", c)
+	}
+	if err := config.CheckStruct(DefaultConfig); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEmbedderFromYAML(t *testing.T) {
+	for text, want := range map[string]string{
+		"embedder: lexical":                           "",
+		"embedder: {kind: openai}":                    "model",
+		"embedder: {kind: magic}":                     "magic",
+		"embedder: {kind: ollama, model: m}":          "dimensions",
+		"embedder: {kind: openai, base_url: 'ftp:x'}": "base_url",
+	} {
+		doc, issues := config.Load("pipeline.yaml", []byte(text), nil)
+		c := DefaultConfig
+		issues = append(issues, config.Decode(doc, doc.Root, &c)...)
+		if got := fmt.Sprint(issues); (len(issues) == 0) != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %v, want an issue with %q", text, got, want)
+		}
 	}
 }

@@ -518,7 +518,7 @@ func TestConfigurations(t *testing.T) {
 		}
 	}
 	hot := 3.0
-	faulty := ollama.Config{BaseURL: "localhost", MaxTokens: 0, NumCtx: -1, MaxChars: -1, Temperature: &hot, Timeout: 1, FirstToken: 2}
+	faulty := ollama.Config{BaseURL: "localhost", NumCtx: -1, Settings: llm.Settings{MaxChars: -1, Temperature: &hot, Timeout: 1, FirstToken: 2}}
 	err := faulty.Validate()
 	for _, field := range []string{"base_url", "model", "max_tokens", "num_ctx", "load_timeout", "max_chars", "temperature", "first_token"} {
 		var found bool

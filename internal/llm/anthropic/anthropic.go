@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
 	sdk "github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/option"
@@ -28,14 +26,12 @@ const DefaultURL = "https://api.anthropic.com"
 
 // Config configures a provider. Without a key there is none.
 type Config struct {
-	BaseURL     string        `yaml:"base_url" doc:"address of the API; empty is Anthropic's own"`
-	Key         config.Secret `yaml:"key" doc:"API key; empty leaves the provider out"`
-	Model       string        `yaml:"model" doc:"name of the model"`
-	MaxTokens   int           `yaml:"max_tokens" doc:"tokens of an answer at most"`
-	Temperature *float64      `yaml:"temperature" doc:"randomness, 0 to 1; left out if not set, as newer models refuse it"`
-	Timeout     time.Duration `yaml:"timeout" doc:"longest time for a call; 0 takes the router's"`
-	FirstToken  time.Duration `yaml:"first_token" doc:"longest wait for the first token; 0 takes the router's"`
-	MaxChars    int           `yaml:"max_chars" doc:"takes items whose text has at most so many characters; 0 is no limit"`
+	BaseURL   string        `yaml:"base_url" doc:"address of the API; empty is Anthropic's own"`
+	Key       config.Secret `yaml:"key" doc:"API key; empty leaves the provider out"`
+	Model     string        `yaml:"model" doc:"name of the model"`
+	MaxTokens int           `yaml:"max_tokens" doc:"tokens of an answer at most"`
+
+	llm.Settings `yaml:",inline"`
 }
 
 // Defaults is the configuration before pipeline.yaml.
@@ -43,17 +39,15 @@ var Defaults = Config{Model: "claude-haiku-4-5", MaxTokens: 1024}
 
 // Validate reports every fault.
 func (c Config) Validate() error {
-	var faults []error
+	faults := c.Faults()
 	if c.Model == "" {
 		faults = append(faults, config.At("model", "is required"))
 	}
 	if c.MaxTokens < 1 {
 		faults = append(faults, config.At("max_tokens", "must be at least 1"))
 	}
-	if u, err := url.Parse(c.BaseURL); err != nil || c.BaseURL != "" && u.Host == "" {
-		faults = append(faults, config.At("base_url", "is no address; write %s", DefaultURL))
-	}
-	return llm.JoinFaults(faults, c.Timeout, c.FirstToken, c.MaxChars, c.Temperature)
+	faults = append(faults, llm.BaseURLFaults(c.BaseURL, DefaultURL)...)
+	return errors.Join(faults...)
 }
 
 // Kind describes the provider. client is asked for when one is built.
@@ -100,9 +94,7 @@ type provider struct {
 func (p *provider) Name() string  { return p.name }
 func (p *provider) Model() string { return p.config.Model }
 
-func (p *provider) Limits() llm.Limits {
-	return llm.Limits{MaxChars: p.config.MaxChars, Timeout: p.config.Timeout, FirstToken: p.config.FirstToken}
-}
+func (p *provider) Limits() llm.Limits { return p.config.Limits() }
 
 func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
 	params, err := p.params(r)

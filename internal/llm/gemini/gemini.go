@@ -5,12 +5,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"google.golang.org/genai"
 
@@ -35,10 +34,8 @@ type Config struct {
 	MaxTokens      int           `yaml:"max_tokens" doc:"tokens of an answer at most, thoughts included"`
 	ThinkingLevel  string        `yaml:"thinking_level" doc:"how much models from gemini-3 on think; left out if not set" enum:"minimal|low|medium|high"`
 	ThinkingBudget *int          `yaml:"thinking_budget" doc:"tokens that models of gemini-2.5 may think, 0 is none; left out if not set"`
-	Temperature    *float64      `yaml:"temperature" doc:"randomness, 0 to 2; left out if not set"`
-	Timeout        time.Duration `yaml:"timeout" doc:"longest time for a call; 0 takes the router's"`
-	FirstToken     time.Duration `yaml:"first_token" doc:"longest wait for the first token that is no thought; 0 takes the router's"`
-	MaxChars       int           `yaml:"max_chars" doc:"takes items whose text has at most so many characters; 0 is no limit"`
+
+	llm.Settings `yaml:",inline"`
 }
 
 // Defaults is the configuration before pipeline.yaml.
@@ -48,7 +45,7 @@ var levels = []string{"minimal", "low", "medium", "high"}
 
 // Validate reports every fault.
 func (c Config) Validate() error {
-	var faults []error
+	faults := c.Faults()
 	if c.Model == "" {
 		faults = append(faults, config.At("model", "is required"))
 	}
@@ -61,10 +58,8 @@ func (c Config) Validate() error {
 	if c.ThinkingLevel != "" && c.ThinkingBudget != nil {
 		faults = append(faults, config.At("thinking_budget", "cannot stand with thinking_level: the API refuses both together"))
 	}
-	if u, err := url.Parse(c.BaseURL); err != nil || c.BaseURL != "" && u.Host == "" {
-		faults = append(faults, config.At("base_url", "is no address; write %s", DefaultURL))
-	}
-	return llm.JoinFaults(faults, c.Timeout, c.FirstToken, c.MaxChars, c.Temperature)
+	faults = append(faults, llm.BaseURLFaults(c.BaseURL, DefaultURL)...)
+	return errors.Join(faults...)
 }
 
 // Kind describes the provider. client is asked for when one is built.
@@ -112,9 +107,7 @@ type provider struct {
 func (p *provider) Name() string  { return p.name }
 func (p *provider) Model() string { return p.config.Model }
 
-func (p *provider) Limits() llm.Limits {
-	return llm.Limits{MaxChars: p.config.MaxChars, Timeout: p.config.Timeout, FirstToken: p.config.FirstToken}
-}
+func (p *provider) Limits() llm.Limits { return p.config.Limits() }
 
 func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
 	config, err := p.params(r)

@@ -5,8 +5,8 @@ package ollama
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -32,11 +32,9 @@ type Config struct {
 	NumCtx      int           `yaml:"num_ctx" doc:"context in tokens; every program that uses the model must use the same, as another value loads it again"`
 	KeepAlive   string        `yaml:"keep_alive" doc:"how long the model stays loaded after a call: 5m, 0, -1 for ever"`
 	Think       *bool         `yaml:"think" doc:"switches a thinking model's thoughts on or off; left out if not set"`
-	Temperature *float64      `yaml:"temperature" doc:"randomness, 0 to 2"`
-	Timeout     time.Duration `yaml:"timeout" doc:"longest time for a call; 0 takes the router's"`
-	FirstToken  time.Duration `yaml:"first_token" doc:"longest wait for the first token, once the model is loaded; 0 takes the router's"`
 	LoadTimeout time.Duration `yaml:"load_timeout" doc:"longest time to load the model, which counts towards neither timeout"`
-	MaxChars    int           `yaml:"max_chars" doc:"takes items whose text has at most so many characters; 0 is no limit"`
+
+	llm.Settings `yaml:",inline"`
 }
 
 // Defaults is the configuration of a consumer GPU. At temperature 0 equal items
@@ -46,13 +44,13 @@ var Defaults = Config{
 	MaxTokens:   512,
 	NumCtx:      4096,
 	KeepAlive:   "30m",
-	Temperature: new(float64),
+	Settings:    llm.Settings{Temperature: new(float64)},
 	LoadTimeout: 2 * time.Minute,
 }
 
 // Validate reports every fault.
 func (c Config) Validate() error {
-	var faults []error
+	faults := c.Faults()
 	if c.Model == "" {
 		faults = append(faults, config.At("model", "is required: a model of `ollama list`"))
 	}
@@ -65,10 +63,8 @@ func (c Config) Validate() error {
 	if c.LoadTimeout <= 0 {
 		faults = append(faults, config.At("load_timeout", "must be above 0"))
 	}
-	if u, err := url.Parse(c.BaseURL); err != nil || c.BaseURL != "" && u.Host == "" {
-		faults = append(faults, config.At("base_url", "is no address; write http://localhost:11434"))
-	}
-	return llm.JoinFaults(faults, c.Timeout, c.FirstToken, c.MaxChars, c.Temperature)
+	faults = append(faults, llm.BaseURLFaults(c.BaseURL, DefaultURL)...)
+	return errors.Join(faults...)
 }
 
 // Kind describes the provider. client is asked for when one is built.
@@ -116,9 +112,7 @@ type Provider struct {
 func (p *Provider) Name() string  { return p.name }
 func (p *Provider) Model() string { return p.config.Model }
 
-func (p *Provider) Limits() llm.Limits {
-	return llm.Limits{MaxChars: p.config.MaxChars, Timeout: p.config.Timeout, FirstToken: p.config.FirstToken}
-}
+func (p *Provider) Limits() llm.Limits { return p.config.Limits() }
 
 // Complete asks the model. A prompt that would not fit its context is refused here,
 // with class Context: the server would cut it without a word. A model that is

@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -27,14 +25,12 @@ const Variable = "OPENAI_API_URL"
 
 // Config configures a provider. Without a base URL there is none.
 type Config struct {
-	BaseURL     string        `yaml:"base_url" doc:"address of the API with its version, as http://localhost:8080/v1; empty leaves the provider out"`
-	Key         config.Secret `yaml:"key" doc:"API key; local servers need none"`
-	Model       string        `yaml:"model" doc:"name of the model; required with base_url"`
-	MaxTokens   int           `yaml:"max_tokens" doc:"tokens of an answer at most"`
-	Temperature *float64      `yaml:"temperature" doc:"randomness, 0 to 2; left out if not set, as newer models refuse it"`
-	Timeout     time.Duration `yaml:"timeout" doc:"longest time for a call; 0 takes the router's"`
-	FirstToken  time.Duration `yaml:"first_token" doc:"longest wait for the first token; 0 takes the router's"`
-	MaxChars    int           `yaml:"max_chars" doc:"takes items whose text has at most so many characters; 0 is no limit"`
+	BaseURL   string        `yaml:"base_url" doc:"address of the API with its version, as http://localhost:8080/v1; empty leaves the provider out"`
+	Key       config.Secret `yaml:"key" doc:"API key; local servers need none"`
+	Model     string        `yaml:"model" doc:"name of the model; required with base_url"`
+	MaxTokens int           `yaml:"max_tokens" doc:"tokens of an answer at most"`
+
+	llm.Settings `yaml:",inline"`
 }
 
 // Defaults is the configuration before pipeline.yaml.
@@ -42,17 +38,15 @@ var Defaults = Config{MaxTokens: 1024}
 
 // Validate reports every fault.
 func (c Config) Validate() error {
-	var faults []error
+	faults := c.Faults()
 	if c.BaseURL != "" && c.Model == "" {
 		faults = append(faults, config.At("model", "is required with base_url"))
 	}
 	if c.MaxTokens < 1 {
 		faults = append(faults, config.At("max_tokens", "must be at least 1"))
 	}
-	if u, err := url.Parse(c.BaseURL); err != nil || c.BaseURL != "" && u.Host == "" {
-		faults = append(faults, config.At("base_url", "is no address; write http://localhost:8080/v1"))
-	}
-	return llm.JoinFaults(faults, c.Timeout, c.FirstToken, c.MaxChars, c.Temperature)
+	faults = append(faults, llm.BaseURLFaults(c.BaseURL, "http://localhost:8080/v1")...)
+	return errors.Join(faults...)
 }
 
 // Kind describes the provider. client is asked for when one is built.
@@ -100,9 +94,7 @@ type provider struct {
 func (p *provider) Name() string  { return p.name }
 func (p *provider) Model() string { return p.config.Model }
 
-func (p *provider) Limits() llm.Limits {
-	return llm.Limits{MaxChars: p.config.MaxChars, Timeout: p.config.Timeout, FirstToken: p.config.FirstToken}
-}
+func (p *provider) Limits() llm.Limits { return p.config.Limits() }
 
 func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
 	response, err := llm.Call(ctx, r, func(ctx context.Context, token func()) (llm.Response, error) {

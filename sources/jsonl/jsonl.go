@@ -28,7 +28,6 @@ type Config struct {
 	Path   string        `yaml:"path,short" required:"true" doc:"file, folder (its *.jsonl, by name), or - for standard input"`
 	Follow bool          `yaml:"follow" doc:"go on when the end is reached: new lines, new files, files rotated or truncated"`
 	Every  time.Duration `yaml:"every" doc:"time between looks for something new when following"`
-	Name   string        `yaml:"name" doc:"what items call their source, if they do not say; defaults to the component's name"`
 }
 
 // Defaults are the values of what pipeline.yaml leaves out.
@@ -56,11 +55,7 @@ func Kind() flows.SourceKind {
 }
 
 func build(b *flows.Build, c Config) (flows.Source, error) {
-	name := c.Name
-	if name == "" {
-		name = b.Name
-	}
-	return &source{config: c, name: name, log: b.Logger, stdin: os.Stdin}, nil
+	return &source{config: c, name: b.Name, log: b.Logger, stdin: os.Stdin}, nil
 }
 
 type source struct {

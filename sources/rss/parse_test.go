@@ -173,7 +173,7 @@ func TestHostileDocumentsAreRefusedCheaply(t *testing.T) {
 		"nested extensions": in(strings.Repeat("<x:a>", 1_500_000)),
 		"nested titles":     in("<title>" + strings.Repeat("<a>", 3_000_000)),
 		"many entries":      `<rss version="2.0"><channel>` + strings.Repeat("<item/>", 1_400_000) + `</channel></rss>`,
-		"many attributes":   in("<a " + strings.Repeat(`b="" `, 2_000_000) + "/>"),
+		"many attributes":   in("<a " + strings.Repeat(`b="" `, 300_000) + "/>"),
 		"many namespaces":   in(namespaces(100_000)),
 		"nested JSON":       `{"version":"https://jsonfeed.org/version/1","items":` + strings.Repeat("[", 10_000_000),
 		"many JSON entries": `{"version":"https://jsonfeed.org/version/1","items":[` + strings.Repeat("{},", 3_000_000) + `{}]}`,

@@ -27,9 +27,8 @@ import (
 // Config is what pipeline.yaml says about a feed.
 type Config struct {
 	URL       config.Secret `yaml:"url,short" required:"true" doc:"address of the feed; it may hold a token, so it is never shown"`
-	Name      string        `yaml:"name" doc:"what its items call their source; defaults to the host of the address"`
 	Every     time.Duration `yaml:"every" doc:"time between polls; at least 10s unless the server is this machine"`
-	MaxEvery  time.Duration `yaml:"max_every" doc:"how far the feed's own ttl and caching headers may stretch every; Retry-After is always heeded"`
+	MaxEvery  time.Duration `yaml:"max_every" doc:"how far the feed's own ttl and caching headers may stretch every; a server that refuses with Retry-After is always heeded"`
 	Timeout   time.Duration `yaml:"timeout" doc:"longest time for one poll"`
 	MaxSize   config.Size   `yaml:"max_size" doc:"longest document, after decompression"`
 	MaxItems  int           `yaml:"max_items" doc:"most items published in one poll, the oldest first; the next poll goes on"`
@@ -77,10 +76,13 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Kind is the rss source.
+const kind = "rss"
+
+// Kind is the rss source. What it publishes has the component's name as its source, or the
+// host of the feed where pipeline.yaml gives no name.
 func Kind() flows.SourceKind {
 	return flows.NewKind(flows.SourceKind{
-		Name:    "rss",
+		Name:    kind,
 		Doc:     "polls an RSS, Atom or JSON feed",
 		Example: `- rss: {url: "https://example.com/news.xml", every: 60s}`,
 	}, Defaults, build)
@@ -91,8 +93,8 @@ func build(b *flows.Build, c Config) (flows.Source, error) {
 	if err != nil {
 		return nil, errors.New("rss: the address is no URL") // its text may hold a token
 	}
-	name := c.Name
-	if name == "" {
+	name := b.Name
+	if name == kind { // nobody named it: the host says more
 		name = u.Hostname()
 	}
 	return &source{

@@ -95,7 +95,7 @@ func (to *topic) titles() string {
 func reader(t *testing.T, address string, change func(*Config)) (*source, *bytes.Buffer) {
 	t.Helper()
 	c := Defaults
-	c.URL, c.Name = config.Secret(address), t.Name()
+	c.URL = config.Secret(address)
 	if change != nil {
 		change(&c)
 	}
@@ -103,7 +103,7 @@ func reader(t *testing.T, address string, change func(*Config)) (*source, *bytes
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	src, err := Kind().New(&flows.Build{Name: "rss", Logger: slog.New(slog.NewTextHandler(&log, nil))}, c)
+	src, err := Kind().New(&flows.Build{Name: t.Name(), Logger: slog.New(slog.NewTextHandler(&log, nil))}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,6 +280,17 @@ func TestTheAddressIsNeverLogged(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "hush") {
 		t.Errorf("the token is in the log:\n%s", log)
+	}
+}
+
+func TestAFeedWithoutANameIsCalledByItsHost(t *testing.T) {
+	for name, want := range map[string]string{"rss": "news.example.com", "wire": "wire"} {
+		c := Defaults
+		c.URL = "https://news.example.com/feed?token=hush"
+		s, err := Kind().New(&flows.Build{Name: name, Logger: slog.New(slog.DiscardHandler)}, c)
+		if err != nil || s.(*source).name != want {
+			t.Errorf("component %s: source %v, %v; want %s", name, s, err, want)
+		}
 	}
 }
 

@@ -30,7 +30,6 @@ type Config struct {
 	Topic    string `yaml:"topic,short" required:"true" doc:"topic (Redis stream) to read; not one of this pipeline's own"`
 	Group    string `yaml:"group" doc:"group that shares the work; defaults to the pipeline's name"`
 	InFlight int    `yaml:"in_flight" doc:"messages taken and not yet acknowledged, at most"`
-	Name     string `yaml:"name" doc:"what items call their source, if they do not say; defaults to the component's name"`
 }
 
 // Defaults are the values of what pipeline.yaml leaves out.
@@ -60,10 +59,7 @@ func Kind(open func() (broker.Broker, error), quarantine Quarantine) flows.Sourc
 		Doc:     "reads items from a topic of the broker",
 		Example: `- stream: {topic: news.incoming}`,
 	}, Defaults, func(b *flows.Build, c Config) (flows.Source, error) {
-		s := &source{config: c, name: c.Name, log: b.Logger.With("topic", c.Topic), open: open, quarantine: quarantine, mark: rand.Text()}
-		if s.name == "" {
-			s.name = b.Name
-		}
+		s := &source{config: c, name: b.Name, log: b.Logger.With("topic", c.Topic), open: open, quarantine: quarantine, mark: rand.Text()}
 		if s.config.Group == "" {
 			s.config.Group = b.Pipeline
 		}

@@ -116,7 +116,7 @@ func send(t *testing.T, b broker.Broker, id, payload string) {
 func run(t *testing.T, b broker.Broker, w *ward, publish flows.Publish, change func(*Config)) (stop func() error, log *bytes.Buffer) {
 	t.Helper()
 	c := Defaults
-	c.Topic, c.Name = incoming, t.Name()
+	c.Topic = incoming
 	if change != nil {
 		change(&c)
 	}
@@ -125,7 +125,7 @@ func run(t *testing.T, b broker.Broker, w *ward, publish flows.Publish, change f
 	}
 	log = new(bytes.Buffer)
 	kind := Kind(func() (broker.Broker, error) { return b, nil }, w.quarantine)
-	s, err := kind.New(&flows.Build{Pipeline: "test", Name: "stream", Logger: slog.New(slog.NewTextHandler(log, nil))}, c)
+	s, err := kind.New(&flows.Build{Pipeline: "test", Name: t.Name(), Logger: slog.New(slog.NewTextHandler(log, nil))}, c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,6 @@ type Config struct {
 	Token   config.Secret `yaml:"token" doc:"callers must send it, as Authorization: Bearer or X-Token"`
 	MaxSize config.Size   `yaml:"max_size" doc:"longest body of a request"`
 	Timeout time.Duration `yaml:"timeout" doc:"how long a request may wait for the first topic before it is answered 503; also the time a caller has to send it"`
-	Name    string        `yaml:"name" doc:"what items call their source, if they do not say; defaults to the component's name"`
 }
 
 // Defaults are the values of what pipeline.yaml leaves out.
@@ -78,11 +77,7 @@ func Kind() flows.SourceKind {
 }
 
 func build(b *flows.Build, c Config) (flows.Source, error) {
-	name := c.Name
-	if name == "" {
-		name = b.Name
-	}
-	return &source{config: c, name: name, log: b.Logger}, nil
+	return &source{config: c, name: b.Name, log: b.Logger}, nil
 }
 
 type source struct {

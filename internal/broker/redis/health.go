@@ -11,31 +11,30 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// health tells an outage once: when it begins and when it is over, however many
-// loops run into it.
+// health tells a trouble once: when it begins and when it is over, however often
+// and by however many loops it is met.
 type health struct {
-	log *slog.Logger
+	log        *slog.Logger
+	begin, end string // what to log
 
 	mu    sync.Mutex
-	since time.Time // zero while the server answers
+	since time.Time // zero while all is well
 }
 
-// down notes an error that is the server's or the network's.
 func (h *health) down(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.since.IsZero() {
 		h.since = time.Now()
-		h.log.Warn("redis does not answer; trying again until it does", "error", err.Error())
+		h.log.Warn(h.begin, "error", err.Error())
 	}
 }
 
-// up notes an answer.
 func (h *health) up() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.since.IsZero() {
-		h.log.Info("redis answers again", "after", time.Since(h.since).Round(time.Millisecond).String())
+		h.log.Info(h.end, "after", time.Since(h.since).Round(time.Millisecond).String())
 		h.since = time.Time{}
 	}
 }

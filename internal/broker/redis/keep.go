@@ -21,7 +21,7 @@ const (
 
 // keep sends acks and nacks, renews leases, and trims the stream, until ctx ends.
 func (s *subscription) keep(ctx context.Context) {
-	beat := time.NewTicker(s.s.config.Lease / 3)
+	beat := time.NewTicker(max(s.s.config.Lease/3, time.Millisecond))
 	defer beat.Stop()
 	var wait backoff
 	acked, trimmed := trimEvery, time.Time{} // what an earlier process has left to trim
@@ -45,10 +45,11 @@ func (s *subscription) keep(ctx context.Context) {
 			err = s.trim(ctx)
 		}
 		if err != nil && ctx.Err() == nil && !isNoGroup(err) { // the reader recreates the group
-			s.trouble("keeping messages fails; trying again until it does not", err)
+			s.trouble(&s.keeps, err)
 		}
 		if err == nil {
 			wait.reset()
+			s.keeps.up()
 			continue
 		}
 		if !wait.wait(ctx) {
@@ -127,7 +128,7 @@ func (s *subscription) giveBack(ds []*delivery) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	if err := s.returnEntries(ctx, ds, atOnce, -1); err != nil {
-		s.trouble("giving messages back fails", err)
+		s.trouble(&s.keeps, err)
 	}
 }
 
@@ -229,14 +230,14 @@ func (s *subscription) leave() error {
 	}
 	if !s.abandon.Load() {
 		if err := s.release(ctx); err != nil && !isNoGroup(err) {
-			s.trouble("giving messages back fails; their lease has to run out", err)
+			s.log.Warn("giving messages back fails; their lease has to run out", "error", err.Error())
 		}
 		if !s.b.opts.KeepAcked {
 			_ = s.trim(ctx) // the next member does it otherwise
 		}
 	}
 	if err := s.b.resign(ctx, s.topic, s.group, s.member); err != nil {
-		s.trouble("leaving the group fails; the lease has to run out", err)
+		s.log.Warn("leaving the group fails; the lease has to run out", "error", err.Error())
 	}
 	return err
 }

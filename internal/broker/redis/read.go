@@ -55,7 +55,7 @@ func (s *subscription) read() {
 			return
 		case err == nil:
 			wait.reset()
-			s.b.health.up()
+			s.well(&s.reads)
 			continue
 		case isNoGroup(err):
 			// The stream was deleted or the server has lost it: begin again with
@@ -65,7 +65,7 @@ func (s *subscription) read() {
 			}
 		}
 		if err != nil {
-			s.trouble("reading fails; trying again until it does not", err)
+			s.trouble(&s.reads, err)
 		}
 		// A reply that was lost on the way has left entries pending under our name.
 		s.beginBacklog()

@@ -91,6 +91,8 @@ func Open(ctx context.Context, rawURL string, opts Options) (*Broker, error) {
 	b := &Broker{client: redis.NewClient(&own), options: *options, opts: opts, host: host}
 	b.commit.client = b.client
 	b.health.log = opts.Logger
+	b.health.begin = "redis does not answer; trying again until it does"
+	b.health.end = "redis answers again"
 	if err := b.Ping(ctx); err != nil {
 		b.client.Close()
 		return nil, err

@@ -30,10 +30,10 @@ type subscription struct {
 	reading context.Context // ends when no more is to be read
 	stop    context.CancelFunc
 	hands   context.Context // parent of all messages' contexts
-	cut     context.CancelFunc
+	drop    context.CancelFunc
 	inHand  sync.WaitGroup // deliveries that are not settled
 
-	quarantineFails atomic.Bool
+	reads, keeps, quarantines health
 
 	mu      sync.Mutex
 	member  membership
@@ -50,7 +50,9 @@ type delivery struct {
 	entry
 	consumer string // under which it was read
 	read     time.Time
-	lost     bool // somebody else has it now
+	lost     bool             // somebody else has it now
+	message  *message.Message // nil in quarantine
+	dropped  atomic.Bool      // taken out of hand before it was settled
 }
 
 func newSubscription(ctx context.Context, s *Subscriber, topic string, m membership) *subscription {
@@ -64,8 +66,11 @@ func newSubscription(ctx context.Context, s *Subscriber, topic string, m members
 		backlog: "-",
 		wake:    make(chan struct{}, 1),
 	}
+	sub.reads = health{log: sub.log, begin: "reading fails; trying again until it does not", end: "reading works again"}
+	sub.keeps = health{log: sub.log, begin: "acks and leases fail; trying again until they do not", end: "acks and leases work again"}
+	sub.quarantines = health{log: sub.log, begin: "quarantine refuses a message; trying again until it does not", end: "quarantine takes messages again"}
 	sub.reading, sub.stop = context.WithCancel(ctx)
-	sub.hands, sub.cut = context.WithCancel(context.WithoutCancel(ctx))
+	sub.hands, sub.drop = context.WithCancel(context.WithoutCancel(ctx))
 	return sub
 }
 
@@ -140,24 +145,27 @@ func (s *subscription) deliver(d *delivery) bool {
 	}
 	d.Values = nil
 	ctx, cancel := context.WithCancel(s.hands)
-	m.SetContext(&hand{ctx, cancel, d})
+	s.inHand.Add(1)
 	if err != nil {
-		s.inHand.Go(func() {
-			defer cancel()
-			s.quarantine(ctx, d, m, err)
-		})
+		m.SetContext(ctx)
+		go s.quarantine(ctx, cancel, d, m, err)
 		return true
 	}
+	m.SetContext(&hand{ctx, d})
+	s.mu.Lock()
+	d.message = m
+	s.mu.Unlock()
 	select {
 	case s.out <- m:
 	case <-s.reading.Done():
+		s.inHand.Done()
 		cancel()
 		return false
 	}
-	s.inHand.Go(func() {
-		defer cancel()
-		s.await(ctx, d, m)
-	})
+	go s.await(d, m.Acked(), m.Nacked(), cancel)
+	if s.hands.Err() != nil {
+		d.drop()
+	}
 	return true
 }
 
@@ -165,8 +173,7 @@ func (s *subscription) deliver(d *delivery) bool {
 // what delivery it is.
 type hand struct {
 	context.Context
-	drop context.CancelFunc
-	d    *delivery
+	d *delivery
 }
 
 // takeBack empties the channel of what the consumer has not taken.
@@ -175,9 +182,9 @@ func (s *subscription) takeBack() {
 	for {
 		select {
 		case m := <-s.out:
-			h := m.Context().(*hand)
-			h.drop()
-			back = append(back, h.d)
+			d := m.Context().(*hand).d
+			d.drop()
+			back = append(back, d)
 		default:
 			s.s.credits.put(len(back))
 			s.giveBack(back)
@@ -186,36 +193,54 @@ func (s *subscription) takeBack() {
 	}
 }
 
-// await waits for m to be settled. When its context ends first, it stays pending.
-func (s *subscription) await(ctx context.Context, d *delivery, m *message.Message) {
-	acked, nacked := m.Acked(), m.Nacked() // the message is its handler's: its context may be replaced
+// cut ends the contexts of all messages in hand and waits for them no more.
+func (s *subscription) cut() {
+	s.drop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.held {
+		if d.message != nil {
+			d.drop()
+		}
+	}
+}
+
+// drop takes the message out of its consumer's hand: unless it is settled
+// already, it stays pending, neither acknowledged nor returned. The Nack is for
+// the goroutine that waits for one: with the message's own two channels it costs
+// half of what it would cost with a third that says when to give up.
+func (d *delivery) drop() {
+	d.dropped.Store(true)
+	d.message.Nack()
+}
+
+// await waits for a message to be settled.
+func (s *subscription) await(d *delivery, acked, nacked <-chan struct{}, cancel context.CancelFunc) {
+	defer s.inHand.Done()
+	defer cancel()
 	select {
 	case <-acked:
 		s.settle(d, true)
 	case <-nacked:
-		s.settle(d, false)
-	case <-ctx.Done():
-		select {
-		case <-acked:
-			s.settle(d, true)
-		default:
+		if !d.dropped.Load() {
+			s.settle(d, false)
 		}
 	}
 }
 
 // quarantine hands m to Config.Quarantine, whose answer settles it.
-func (s *subscription) quarantine(ctx context.Context, d *delivery, m *message.Message, reason error) {
+func (s *subscription) quarantine(ctx context.Context, cancel context.CancelFunc, d *delivery, m *message.Message, reason error) {
+	defer s.inHand.Done()
+	defer cancel()
 	err := s.s.config.Quarantine(ctx, s.topic, m, reason)
 	switch {
 	case err == nil:
-		s.quarantineFails.Store(false)
+		s.quarantines.up()
 		events.WithLabelValues(s.topic, "quarantined").Inc()
 		s.settle(d, true)
 	case ctx.Err() != nil:
 	default:
-		if !s.quarantineFails.Swap(true) {
-			s.log.Error("quarantine refuses a message; trying again until it does not", "id", d.ID, "reason", reason.Error(), "error", err.Error())
-		}
+		s.quarantines.down(fmt.Errorf("entry %s (%w): %w", d.ID, reason, err))
 		s.settle(d, false)
 	}
 }
@@ -252,12 +277,18 @@ func (b *Broker) createGroup(ctx context.Context, topic, group string) error {
 	return nil
 }
 
-// trouble reports an error of a loop that goes on: an outage once for all
-// loops, and what the server says about this topic on the spot.
-func (s *subscription) trouble(what string, err error) {
+// trouble notes an error of a loop that goes on: an outage for all loops at once,
+// what the server says about this topic for the loop itself.
+func (s *subscription) trouble(loop *health, err error) {
 	if isOutage(err) {
 		s.b.health.down(err)
 		return
 	}
-	s.log.Error(what, "error", err.Error())
+	loop.down(err)
+}
+
+// well notes that a loop has got through.
+func (s *subscription) well(loop *health) {
+	s.b.health.up()
+	loop.up()
 }

@@ -87,7 +87,7 @@ func visible(r rune) rune {
 	return r
 }
 
-// leadBytes is how much of an article stands for it: models and embedders
+// leadBytes is how much of a title, summary or body stands for it: models and embedders
 // judge a story by its beginning, and the rest is mostly about the company.
 const leadBytes = 2000
 
@@ -95,7 +95,7 @@ const leadBytes = 2000
 // summary or, without one, the beginning of its body. It is the text that is
 // embedded, and the least that a model is shown.
 func (it *Item) Text() string {
-	title, lead := collapse(it.Title), collapse(it.Summary)
+	title, lead := cut(collapse(cut(it.Title, 4*leadBytes)), leadBytes), collapse(cut(it.Summary, 4*leadBytes))
 	if lead == "" {
 		lead = collapse(cut(it.Body, 4*leadBytes))
 	}

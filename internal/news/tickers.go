@@ -13,20 +13,25 @@ import (
 // They come in the order found, each once, with a hyphen before the class
 // of a share: BRK-B.
 //
+// Only the first 64 KiB are read: what a text is about stands at its beginning.
 // Capitals alone are never a ticker. A listing elsewhere is never a US one:
 // "TSX: BGI.UN" is not BGI, and neither is "$BGI.UN".
 func Tickers(text string) []string {
+	text = cut(text, 64<<10)
 	var found []string
 	add := func(symbol string) {
 		if symbol != "" && !slices.Contains(found, symbol) {
 			found = append(found, symbol)
 		}
 	}
-	for _, at := range mention.FindAllStringIndex(text, -1) {
-		if text[at[1]-1] == ':' {
-			listed(text, at[0], at[1], add)
-		} else {
-			add(cashtag(text, at[1]))
+	for at, sign := range []byte(text) {
+		switch sign {
+		case ':':
+			if start, ok := exchangeBefore(text, at); ok {
+				listed(text, start, at+1, add)
+			}
+		case '$':
+			add(cashtag(text, at+1))
 		}
 	}
 	return found
@@ -45,9 +50,20 @@ const (
 	join = gap + `(?:/|,|&|\||and)` + gap
 )
 
-// mention ends with the colon after an American exchange, alone or in a row
-// with others, or with the sign of a cashtag.
-var mention = regexp.MustCompile(`\$|(?i:\b` + usExchange + `(?:` + join + `(?:` + usExchange + `|` + foreignExchange + `))*` + gap + `:)`)
+// exchange is an American exchange, alone or in a row with others, at the end of a text.
+var exchange = regexp.MustCompile(`(?i:\b` + usExchange + `(?:` + join + `(?:` + usExchange + `|` + foreignExchange + `))*` + gap + `$)`)
+
+// exchangeBefore returns where the exchanges named right before text[at:] begin. It looks
+// back only as far as a long row of them, which makes it cheap: colons are rare.
+func exchangeBefore(text string, at int) (start int, ok bool) {
+	const longest = 120
+	from := max(0, at-longest)
+	loc := exchange.FindStringIndex(text[from:at])
+	if loc == nil {
+		return 0, false
+	}
+	return from + loc[0], true
+}
 
 // listed reads the symbols behind the colon at text[start:colon]. Several count only
 // inside brackets, where nothing but symbols stands between commas.

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -68,6 +69,17 @@ func TestTickers(t *testing.T) {
 			t.Errorf("Tickers(%q) (-want +got):\n%s", test.text, diff)
 		}
 	}
+}
+
+func TestTickersOfHostileTextAreCheap(t *testing.T) {
+	start := time.Now()
+	for _, s := range []string{":", "a:", "NYSE:", "NYSE,", "$", "$A", "(NYSE: A,"} {
+		Tickers(strings.Repeat(s, 1<<20))
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("seven texts took %v", took)
+	}
+	t.Log(time.Since(start))
 }
 
 // Whatever the text, what is found has the form of a symbol and stands behind an

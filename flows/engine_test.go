@@ -37,7 +37,7 @@ var brokers = map[string]func(t *testing.T) func() broker.Broker{
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { db.Close() })
-			if err := sqlite.Migrate(t.Context(), db); err != nil {
+			if _, err := sqlite.Migrate(t.Context(), db); err != nil {
 				t.Fatal(err)
 			}
 			b, err := embedded.Open(t.Context(), path, embedded.Options{Name: "p", Logger: quiet})

@@ -171,8 +171,8 @@ func (p *parser) stages(plan *Plan, list *yaml.Node) {
 		if !ok {
 			continue
 		}
-		spec, enabled := readSpec(p, kind, word, element, value, knobsOf, seen)
-		if !enabled {
+		spec := readSpec(p, kind, word, element, value, knobsOf, seen)
+		if !spec.Enabled() {
 			disabled[word] = element.Line
 			continue
 		}
@@ -209,13 +209,19 @@ func (p *parser) topic(path string, element, value *yaml.Node, taken map[string]
 	return value.Value
 }
 
-// ReadList reads a list of components of a [Section].
+// ReadList reads a list of components of a [Section]. It returns the disabled ones
+// too, without configuration, as others may refer to them.
 func ReadList[T any](r *config.Reader, section, what string, list *yaml.Node, kinds []Kind[T]) []Spec[T] {
 	p := &parser{Reader: r, names: map[string][]string{}}
-	return readList(p, section, what, list, kinds, identityOf)
+	return readSpecs(p, section, what, list, kinds, identityOf)
 }
 
+// readList reads a list of components and leaves out those that are disabled.
 func readList[T any](p *parser, section, what string, list *yaml.Node, kinds []Kind[T], knobs func(*Knobs) any) []Spec[T] {
+	return slices.DeleteFunc(readSpecs(p, section, what, list, kinds, knobs), func(s Spec[T]) bool { return !s.Enabled() })
+}
+
+func readSpecs[T any](p *parser, section, what string, list *yaml.Node, kinds []Kind[T], knobs func(*Knobs) any) []Spec[T] {
 	var specs []Spec[T]
 	seen := newNames(p, section, what)
 	for i, element := range p.elements(section, list) {
@@ -228,9 +234,7 @@ func readList[T any](p *parser, section, what string, list *yaml.Node, kinds []K
 		if !ok {
 			continue
 		}
-		if spec, enabled := readSpec(p, kind, word, element, value, knobs, seen); enabled {
-			specs = append(specs, spec)
-		}
+		specs = append(specs, readSpec(p, kind, word, element, value, knobs, seen))
 	}
 	return specs
 }
@@ -292,18 +296,22 @@ func identityOf(k *Knobs) any { return &k.Identity }
 
 // readSpec reads one component. A disabled one is not looked at any further: what
 // it requires need not even be set.
-func readSpec[T any](p *parser, kind Kind[T], word string, element, value *yaml.Node, knobs func(*Knobs) any, seen *names) (Spec[T], bool) {
+func readSpec[T any](p *parser, kind Kind[T], word string, element, value *yaml.Node, knobs func(*Knobs) any, seen *names) Spec[T] {
 	spec := Spec[T]{Kind: kind, Knobs: kind.Knobs, At: fmt.Sprintf("%s:%d:%d", p.Doc.File, element.Line, element.Column)}
-	if p.disabled(value) {
-		return spec, false
+	spec.Name = word
+	if p.disabled(value, &spec.Knobs.Identity) {
+		if spec.Knobs.Name != "" {
+			spec.Name = spec.Knobs.Name
+		}
+		return spec
 	}
 	settings := reflect.New(reflect.TypeOf(kind.Config))
 	settings.Elem().Set(reflect.ValueOf(kind.Config))
 	p.Decode(word, element, value, config.Together{knobs(&spec.Knobs), settings.Interface()})
 	spec.Config = settings.Elem().Interface()
 
-	if spec.Name = spec.Knobs.Name; spec.Name == "" {
-		spec.Name = word
+	if spec.Knobs.Name != "" {
+		spec.Name = spec.Knobs.Name
 	}
 	seen.add(element, word, spec.Name)
 	if spec.Knobs.Workers < 0 {
@@ -312,23 +320,27 @@ func readSpec[T any](p *parser, kind Kind[T], word string, element, value *yaml.
 	if r, ok := spec.Config.(Referrer); ok {
 		p.checks = append(p.checks, func() { p.refs(word, element, r.Refs()) })
 	}
-	return spec, true
+	return spec
 }
 
-// disabled reports whether value plainly says `enabled: false`.
-func (p *parser) disabled(value *yaml.Node) bool {
+// disabled reports whether value plainly says `enabled: false`, and if so reads
+// its identity. What is wrong with it is reported only if it is not disabled.
+func (p *parser) disabled(value *yaml.Node, id *Identity) bool {
 	if value == nil || value.Kind != yaml.MappingNode {
 		return false
 	}
+	only := yaml.Node{Kind: yaml.MappingNode}
 	for key, v := range config.Pairs(value) {
-		if key.Value == "enabled" {
-			var id Identity
-			only := yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, v}}
-			issues := config.Decode(p.Doc, &only, &id)
-			return len(issues) == 0 && id.Enabled != nil && !*id.Enabled // what is wrong with it is reported later
+		if slices.Contains(config.Keys(*id), key.Value) {
+			only.Content = append(only.Content, key, v)
 		}
 	}
-	return false
+	read := Identity{}
+	if len(config.Decode(p.Doc, &only, &read)) > 0 || read.Enabled == nil || *read.Enabled {
+		return false
+	}
+	*id = read
+	return true
 }
 
 // refs reports references to what does not exist.

@@ -36,6 +36,9 @@ type Spec[T any] struct {
 	At     string // its place in the file, as file:line:col
 }
 
+// Enabled reports whether the file does not disable the component.
+func (s Spec[T]) Enabled() bool { return s.Knobs.Enabled == nil || *s.Knobs.Enabled }
+
 // EngineConfig is what the engine itself can be told.
 type EngineConfig struct {
 	Retry    Retry         `yaml:"retry" doc:"what happens to a message that fails"`

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"catalyst/flows"
+	"catalyst/internal/llm"
+	"catalyst/internal/llm/anthropic"
+	"catalyst/internal/llm/gemini"
+	"catalyst/internal/llm/ollama"
+	"catalyst/internal/llm/openai"
+	"catalyst/sinks/console"
+	"catalyst/sinks/discord"
+	sinkjsonl "catalyst/sinks/jsonl"
+	"catalyst/sinks/topic"
+	"catalyst/sources/jsonl"
+	"catalyst/sources/rss"
+	"catalyst/sources/stream"
+	"catalyst/sources/webhook"
+	"catalyst/stages/announce"
+	"catalyst/stages/batch"
+	"catalyst/stages/dedupe"
+	"catalyst/stages/filter"
+	llmrouter "catalyst/stages/llm_router"
+	"catalyst/stages/prescale"
+	"catalyst/stages/remember"
+	semanticcache "catalyst/stages/semantic_cache"
+)
+
+// catalog is the one list of what a pipeline.yaml can be made of. What a
+// component needs, r opens when it is built.
+func catalog(r *resources) flows.Catalog {
+	return flows.Catalog{
+		Sources: []flows.SourceKind{
+			jsonl.Kind(),
+			rss.Kind(),
+			stream.Kind(r.Broker, r.Quarantine),
+			webhook.Kind(),
+		},
+		Stages: []flows.StageKind{
+			announce.Kind(),
+			batch.Kind(),
+			dedupe.Kind(r.Claims),
+			filter.Kind(),
+			llmrouter.Kind(r.Provider),
+			prescale.Kind(),
+			remember.Kind(),
+			semanticcache.Kind(r.Answers, r.Embeddings, r.Models),
+		},
+		Sinks: []flows.SinkKind{
+			console.Kind(r.Ledger, r.app.out),
+			discord.Kind(r.Ledger, r.app.out),
+			sinkjsonl.Kind(r.Ledger, r.app.out),
+			topic.Kind(r.Broker),
+		},
+		Sections: []flows.Section{
+			{Key: "providers", Doc: "language models, which llm_router names in its tiers", Read: r.readProviders},
+			{Key: "http", Doc: "health and metrics", Read: r.readHTTP},
+		},
+	}
+}
+
+// providerKinds are the kinds of language model providers.
+func providerKinds(client httpClient) []flows.Kind[llm.Provider] {
+	return []flows.Kind[llm.Provider]{
+		anthropic.Kind(client),
+		gemini.Kind(client),
+		ollama.Kind(client),
+		openai.Kind(client),
+	}
+}

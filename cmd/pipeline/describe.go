@@ -1,0 +1,198 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"catalyst/flows"
+	"catalyst/internal/config"
+)
+
+// A part is one kind of component, as list, describe and schema show it.
+type part struct {
+	Section string         `json:"section"` // its list in pipeline.yaml
+	Name    string         `json:"name"`
+	Doc     string         `json:"doc"`
+	Example string         `json:"example,omitempty"`
+	After   []string       `json:"after,omitempty"`
+	Fields  []config.Field `json:"fields"`
+
+	config, knobs any
+}
+
+func partsOf(c flows.Catalog) []part {
+	var parts []part
+	parts = appendParts(parts, "sources", c.Sources, flows.Identity{})
+	parts = appendParts(parts, "stages", c.Stages, flows.Knobs{})
+	parts = append(parts, part{
+		Section: "stages", Name: "topic", config: topicConfig{},
+		Doc:     "stores messages durably and ends the segment: what follows may run in any process",
+		Example: "- topic: news.analyse", Fields: config.Describe(topicConfig{}),
+	})
+	parts = appendParts(parts, "sinks", c.Sinks, flows.Knobs{})
+	return appendParts(parts, "providers", providerKinds(nil), flows.Identity{})
+}
+
+// topicConfig describes the one element of stages that is not a component.
+type topicConfig struct {
+	Topic string `yaml:"topic,short" doc:"name of the topic, unlike any other of the pipeline" required:"true"`
+}
+
+func appendParts[T any](parts []part, section string, kinds []flows.Kind[T], knobs any) []part {
+	for _, k := range kinds {
+		p := part{Section: section, Name: k.Name, Doc: k.Doc, Example: k.Example, After: k.After,
+			Fields: config.Describe(k.Config), config: k.Config, knobs: knobs}
+		if _, stage := knobs.(flows.Knobs); stage {
+			p.knobs = k.Knobs
+		}
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+func (a *app) listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List every source, stage, sink and provider", Args: cobra.NoArgs,
+		Example: "  pipeline list",
+		RunE: func(*cobra.Command, []string) error {
+			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+			section := ""
+			for _, p := range partsOf(catalog(&resources{app: a})) {
+				if p.Section != section {
+					section = p.Section
+					fmt.Fprintf(w, "%s\n", section)
+				}
+				fmt.Fprintf(w, "  %s\t%s\n", p.Name, p.Doc)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func (a *app) describeCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "describe NAME", Short: "Explain a component and its settings",
+		Example: "  pipeline describe dedupe\n  pipeline describe llm_router --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			var found []part
+			names := map[string]bool{}
+			for _, p := range partsOf(catalog(&resources{app: a})) {
+				names[p.Name] = true
+				if p.Name == args[0] {
+					found = append(found, p) // a name can be a source and a sink
+				}
+			}
+			if len(found) == 0 {
+				known := slices.Sorted(maps.Keys(names))
+				if near := config.Suggest(args[0], known); near != "" {
+					return usage("there is no %q; did you mean %q?", args[0], near)
+				}
+				return usage("there is no %q; there are %s", args[0], strings.Join(known, ", "))
+			}
+			if asJSON {
+				e := json.NewEncoder(a.out)
+				e.SetIndent("", "  ")
+				return e.Encode(found)
+			}
+			for i, p := range found {
+				if i > 0 {
+					fmt.Fprintln(a.out)
+				}
+				describe(a.out, p)
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return c
+}
+
+func describe(w io.Writer, p part) {
+	fmt.Fprintf(w, "%s (in %s): %s\n", p.Name, p.Section, p.Doc)
+	if len(p.After) > 0 {
+		fmt.Fprintf(w, "It needs %s before it.\n", strings.Join(p.After, " and "))
+	}
+	if p.Example != "" {
+		fmt.Fprintf(w, "\n%s\n", indent(p.Example, "    "))
+	}
+	if len(p.Fields) > 0 {
+		fmt.Fprintf(w, "\nSettings\n")
+		fields(w, p.Fields)
+	}
+	if p.knobs != nil {
+		fmt.Fprintf(w, "\nAlso\n")
+		fields(w, config.Describe(p.knobs))
+	}
+}
+
+func fields(out io.Writer, fs []config.Field) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var list func(fs []config.Field, margin string)
+	list = func(fs []config.Field, margin string) {
+		for _, f := range fs {
+			value := f.Default
+			if f.Required {
+				value = "required"
+			}
+			doc := f.Doc
+			if len(f.Enum) > 0 {
+				doc += " (" + strings.Join(f.Enum, ", ") + ")"
+			}
+			fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\n", margin, f.Key, f.Type, shorten(value, 24), doc)
+			list(f.Fields, margin+"  ")
+		}
+	}
+	list(fs, "  ")
+	w.Flush()
+}
+
+func shorten(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
+
+func indent(s, by string) string {
+	return by + strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n"+by)
+}
+
+// schemaOf returns the JSON Schema of a pipeline.yaml.
+func schemaOf(c flows.Catalog) ([]byte, error) {
+	root := config.Schema(flows.DefaultHeader)
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "pipeline.yaml"
+	properties := root["properties"].(map[string]any)
+	elements := map[string][]any{}
+	for _, p := range partsOf(c) {
+		settings := []any{p.config}
+		if p.knobs != nil {
+			settings = append(settings, p.knobs)
+		}
+		value := config.Schema(settings...)
+		if p.Name == "topic" {
+			value = map[string]any{"type": "string"}
+		}
+		elements[p.Section] = append(elements[p.Section],
+			map[string]any{"const": p.Name, "description": p.Doc},
+			map[string]any{
+				"type": "object", "description": p.Doc, "additionalProperties": false, "required": []string{p.Name},
+				"properties": map[string]any{p.Name: map[string]any{"anyOf": []any{value, map[string]any{"type": []string{"null", "string", "number", "boolean", "array"}}}}},
+			})
+	}
+	for section, of := range elements {
+		properties[section] = map[string]any{"type": []string{"array", "null"}, "items": map[string]any{"anyOf": of}}
+	}
+	properties["http"] = map[string]any{"anyOf": []any{config.Schema(httpConfig{}), map[string]any{"type": "string"}}}
+	text, err := json.MarshalIndent(root, "", "  ")
+	return append(text, '\n'), err
+}

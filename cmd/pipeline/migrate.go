@@ -1,0 +1,32 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) migrateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "migrate", Short: "Bring the databases of the pipeline up to date", Args: cobra.NoArgs,
+		Long: "Applies the migrations that the databases of the pipeline lack. `run` does it by itself unless\n" +
+			"engine.migrate is false. Several processes may do it at once.",
+		Example: "  DATABASE_URL=postgres://… pipeline migrate",
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			_, r, err := a.load()
+			if err != nil {
+				return err
+			}
+			if r.log, err = a.logger(); err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, r.close()) }()
+			databases, err := r.migrate(c.Context())
+			for _, d := range databases {
+				fmt.Fprintf(a.out, "%s is up to date\n", a.redact(d))
+			}
+			return err
+		},
+	}
+}

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.yaml.in/yaml/v3"
+
+	"catalyst/flows"
+	"catalyst/internal/broker"
+	"catalyst/internal/broker/embedded"
+	redisbroker "catalyst/internal/broker/redis"
+	"catalyst/internal/config"
+	"catalyst/internal/llm"
+	"catalyst/internal/news"
+	"catalyst/internal/sqlite"
+	"catalyst/internal/store"
+	"catalyst/internal/store/postgres"
+	redisstore "catalyst/internal/store/redis"
+	sqlitestore "catalyst/internal/store/sqlite"
+)
+
+// openTimeout bounds how long the start waits for a server.
+const openTimeout = 10 * time.Second
+
+// resources opens what the components of a plan need, when they first need it, and
+// each once. Claims, ledger and embeddings live beside the broker, so that
+// processes that share topics share these too; answers live in the store.
+type resources struct {
+	app       *app
+	plan      *flows.Plan
+	log       *slog.Logger
+	http      httpConfig
+	providers []flows.Spec[llm.Provider]
+
+	mu      sync.Mutex
+	broker  broker.Broker
+	beside  beside
+	answers store.Answers
+	models  map[string]model
+	client  *http.Client
+	closers []func() error
+}
+
+// beside is what lives beside the broker.
+type beside interface {
+	store.Claims
+	store.Ledger
+	store.Embeddings
+}
+
+type httpClient = func() *http.Client
+
+type model struct {
+	provider llm.Provider
+	err      error
+}
+
+func (r *resources) readHTTP(reader *config.Reader, value *yaml.Node) []string {
+	r.http = defaultHTTP
+	reader.Decode("http", value, value, &r.http)
+	return nil
+}
+
+func (r *resources) readProviders(reader *config.Reader, value *yaml.Node) (names []string) {
+	r.providers = flows.ReadList(reader, "providers", "provider", value, providerKinds(r.Client))
+	for _, p := range r.providers {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// open calls f with a context of its own and keeps what has to be closed.
+func (r *resources) open(f func(context.Context) (close func() error, err error)) error {
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	closer, err := f(ctx)
+	if closer != nil {
+		r.closers = append(r.closers, closer)
+	}
+	return err
+}
+
+// close closes what was opened, the last first. A second call does nothing.
+func (r *resources) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for _, c := range slices.Backward(r.closers) {
+		errs = append(errs, c())
+	}
+	r.closers, r.broker, r.beside, r.answers = nil, nil, nil, nil
+	return errors.Join(errs...)
+}
+
+const badURL = "%s: the address must begin with %s"
+
+// Broker returns the plan's broker.
+func (r *resources) Broker() (broker.Broker, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broker != nil {
+		return r.broker, nil
+	}
+	err := r.open(func(ctx context.Context) (_ func() error, err error) {
+		if path, ok := strings.CutPrefix(r.plan.Broker, "sqlite://"); ok {
+			if err := r.migrateFile(ctx, path); err != nil {
+				return nil, err
+			}
+			r.broker, err = embedded.Open(ctx, path, embedded.Options{Name: r.plan.Name, Logger: r.log})
+		} else if isRedis(r.plan.Broker) {
+			r.broker, err = redisbroker.Open(ctx, r.plan.Broker, redisbroker.Options{Name: r.plan.Name, Logger: r.log})
+		} else {
+			err = fmt.Errorf(badURL, "broker", "redis://, rediss:// or sqlite://")
+		}
+		if err != nil {
+			r.broker = nil
+			return nil, fmt.Errorf("open broker: %w", err)
+		}
+		return r.broker.Close, nil
+	})
+	return r.broker, err
+}
+
+func isRedis(url string) bool {
+	return strings.HasPrefix(url, "redis://") || strings.HasPrefix(url, "rediss://")
+}
+
+// besideBroker opens claims, ledger and embeddings.
+func (r *resources) besideBroker() (beside, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.beside != nil {
+		return r.beside, nil
+	}
+	err := r.open(func(ctx context.Context) (func() error, error) {
+		if path, ok := strings.CutPrefix(r.plan.Broker, "sqlite://"); ok {
+			s, closer, err := r.openFile(ctx, path)
+			if err != nil {
+				return nil, err
+			}
+			r.beside = s
+			return closer, nil
+		}
+		if !isRedis(r.plan.Broker) {
+			return nil, fmt.Errorf(badURL, "broker", "redis://, rediss:// or sqlite://")
+		}
+		s, err := redisstore.Open(r.plan.Broker, r.plan.Name)
+		if err != nil {
+			return nil, fmt.Errorf("open claims and ledger: %w", err)
+		}
+		r.beside = s
+		return s.Close, nil
+	})
+	return r.beside, err
+}
+
+func (r *resources) Claims() (store.Claims, error)         { return r.besideBroker() }
+func (r *resources) Ledger() (store.Ledger, error)         { return r.besideBroker() }
+func (r *resources) Embeddings() (store.Embeddings, error) { return r.besideBroker() }
+
+// Answers returns the plan's store of cached answers.
+func (r *resources) Answers() (store.Answers, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.answers != nil {
+		return r.answers, nil
+	}
+	err := r.open(func(ctx context.Context) (func() error, error) {
+		if path, ok := strings.CutPrefix(r.plan.Store, "sqlite://"); ok {
+			s, closer, err := r.openFile(ctx, path)
+			if err != nil {
+				return nil, err
+			}
+			r.answers = s
+			return closer, nil
+		}
+		if !isPostgres(r.plan.Store) {
+			return nil, fmt.Errorf(badURL, "store", "postgres://, postgresql:// or sqlite://")
+		}
+		if r.plan.Engine.Migrate {
+			if _, err := postgres.Migrate(ctx, r.plan.Store); err != nil {
+				return nil, err
+			}
+		}
+		s, err := postgres.Open(ctx, r.plan.Store)
+		if err != nil {
+			return nil, fmt.Errorf("open store: %w", err)
+		}
+		r.answers = s
+		return func() error { s.Close(); return nil }, nil
+	})
+	return r.answers, err
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// openFile opens the embedded store, up to date.
+func (r *resources) openFile(ctx context.Context, path string) (*sqlitestore.Store, func() error, error) {
+	if err := r.migrateFile(ctx, path); err != nil {
+		return nil, nil, err
+	}
+	s, err := sqlitestore.Open(ctx, path, r.plan.Name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, s.Close, nil
+}
+
+// migrateFile brings an embedded file up to date, or checks that it is.
+func (r *resources) migrateFile(ctx context.Context, path string) error {
+	db, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if r.plan.Engine.Migrate {
+		_, err = sqlite.Migrate(ctx, db)
+		return err
+	}
+	return sqlite.Check(ctx, db)
+}
+
+// migrate brings every database of the plan up to date and returns the addresses
+// of those that are.
+func (r *resources) migrate(ctx context.Context) (done []string, err error) {
+	r.plan.Engine.Migrate = true
+	for _, url := range slices.Compact([]string{r.plan.Broker, r.plan.Store}) {
+		if path, ok := strings.CutPrefix(url, "sqlite://"); ok {
+			err = r.migrateFile(ctx, path)
+		} else if isPostgres(url) {
+			_, err = postgres.Migrate(ctx, url)
+		} else {
+			continue // Redis has no schema
+		}
+		if err != nil {
+			return done, err
+		}
+		done = append(done, config.RedactURL(url))
+	}
+	return done, nil
+}
+
+// Quarantine brings what cannot become an item to the poison topic.
+func (r *resources) Quarantine(ctx context.Context, topic string, m *message.Message, reason error) error {
+	b, err := r.Broker()
+	if err != nil {
+		return err
+	}
+	return flows.Quarantine(b.Publisher(), r.plan.Poison, r.log)(ctx, topic, m, reason)
+}
+
+// Client returns the HTTP client that all providers share.
+func (r *resources) Client() *http.Client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.client == nil {
+		r.client = llm.NewHTTPClient()
+	}
+	return r.client
+}
+
+// Provider returns the provider with this name in pipeline.yaml.
+func (r *resources) Provider(name string) (llm.Provider, error) {
+	r.mu.Lock()
+	m, known := r.models[name]
+	r.mu.Unlock()
+	if known {
+		return m.provider, m.err
+	}
+	i := slices.IndexFunc(r.providers, func(s flows.Spec[llm.Provider]) bool { return s.Name == name })
+	switch {
+	case i < 0:
+		return nil, fmt.Errorf("providers has no %q", name)
+	case !r.providers[i].Enabled():
+		m.err = &llm.NotConfiguredError{Provider: name, Reason: "it is disabled"}
+	default:
+		spec := r.providers[i]
+		m.provider, m.err = spec.Kind.New(&flows.Build{
+			Pipeline: r.plan.Name, Name: name, Logger: r.log.With("component", name),
+		}, spec.Config)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.models == nil {
+		r.models = make(map[string]model)
+	}
+	r.models[name] = m
+	return m.provider, m.err
+}
+
+// Models names everything about the models that an answer depends on: its prompt,
+// and which providers and models there are to ask. Cached answers of other models
+// are not found.
+func (r *resources) Models(item *news.Item) string {
+	names := []string{llm.PromptID(item)}
+	for _, spec := range r.providers {
+		if p, err := r.Provider(spec.Name); err == nil {
+			names = append(names, p.Name()+"="+p.Model())
+		}
+	}
+	return strings.Join(names, " ")
+}

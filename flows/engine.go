@@ -272,6 +272,7 @@ func (e *Engine) router(work context.Context) (*message.Router, error) {
 	for i, s := range e.segments {
 		s.sub, err = e.broker.Subscriber(broker.Config{
 			Group: e.plan.Name, InFlight: e.plan.Engine.InFlight, Lease: e.plan.Engine.Lease,
+			MaxDeliveries: e.plan.Engine.MaxDeliveries,
 			Quarantine: func(ctx context.Context, topic string, m *message.Message, reason error) error {
 				if err := quarantine(ctx, topic, m, reason); err != nil {
 					return err

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -51,10 +52,22 @@ var pipelineName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 // Validate checks what a type cannot say.
 func (h Header) Validate() error {
+	var faults []error
 	if h.Name != "" && !pipelineName.MatchString(h.Name) {
-		return config.At("name", "%q has characters other than a-z, 0-9 and -", h.Name)
+		faults = append(faults, config.At("name", "%q has characters other than a-z, 0-9 and -", h.Name))
 	}
-	return nil
+	scheme := func(field, url string, known ...string) {
+		for _, s := range known {
+			if rest, ok := strings.CutPrefix(url, s+"://"); ok && rest != "" {
+				return
+			}
+		}
+		// The address may hold a password, so it is not shown.
+		faults = append(faults, config.At(field, "the address must begin with %s://", strings.Join(known, ":// or ")))
+	}
+	scheme("broker", h.Broker, "redis", "rediss", "sqlite")
+	scheme("store", h.Store, "postgres", "postgresql", "sqlite")
+	return errors.Join(faults...)
 }
 
 // Validate checks what a type cannot say.
@@ -68,6 +81,8 @@ func (c EngineConfig) Validate() error {
 		return config.At("in_flight", "must be at least 1")
 	case c.Lease < 1e9:
 		return config.At("lease", "must be at least 1s")
+	case c.MaxDeliveries < 1:
+		return config.At("max_deliveries", "must be at least 1")
 	case c.MaxBytes < 1:
 		return config.At("max_bytes", "must be at least 1")
 	}
@@ -87,6 +102,10 @@ type Referrer interface{ Refs() []Ref }
 // A Windowed configuration needs so many messages in hand at once.
 type Windowed interface{ Window() int }
 
+// Outward is a configuration that reads or writes a topic which must not be one of
+// the pipeline's own, or messages would go in circles.
+type Outward interface{ OutwardTopic() string }
+
 // Parse reads a Plan out of doc. It reports every mistake it can find in one
 // pass; the plan is nil if there is one.
 func (c Catalog) Parse(doc *config.Document) (*Plan, config.Issues) {
@@ -102,7 +121,7 @@ type parser struct {
 	*config.Reader
 	catalog Catalog
 	names   map[string][]string // by section
-	checks  []func()            // of references, once all names are known
+	checks  []func(topics map[string]bool) // of what is named elsewhere, once all is known
 }
 
 func (p *parser) plan(root *yaml.Node) *Plan {
@@ -130,12 +149,12 @@ func (p *parser) plan(root *yaml.Node) *Plan {
 	}
 	plan.Sources = readList(p, "sources", "source", values["sources"], p.catalog.Sources, identityOf)
 	plan.Sinks = readList(p, "sinks", "sink", values["sinks"], p.catalog.Sinks, knobsOf)
-	p.stages(plan, values["stages"])
+	topics := p.stages(plan, values["stages"])
 	if len(plan.Sinks) == 0 {
 		p.Report(cmpNode(values["sinks"], root), "sinks", "add `- console`", "at least one sink must be enabled")
 	}
 	for _, check := range p.checks {
-		check()
+		check(topics)
 	}
 	return plan
 }
@@ -147,8 +166,9 @@ func cmpNode(a, b *yaml.Node) *yaml.Node {
 	return b
 }
 
-// stages cuts the list of stages into segments at its topics.
-func (p *parser) stages(plan *Plan, list *yaml.Node) {
+// stages cuts the list of stages into segments at its topics, and returns all
+// topics of the pipeline.
+func (p *parser) stages(plan *Plan, list *yaml.Node) map[string]bool {
 	segment := SegmentPlan{Topic: plan.Topic}
 	topics := map[string]bool{plan.Topic: true, plan.Poison: true}
 	seen := newNames(p, "stages", "stage")
@@ -194,6 +214,7 @@ func (p *parser) stages(plan *Plan, list *yaml.Node) {
 		segment.Stages = append(segment.Stages, spec)
 	}
 	plan.Segments = append(plan.Segments, segment)
+	return topics
 }
 
 // topic reads `- topic: name`.
@@ -317,9 +338,14 @@ func readSpec[T any](p *parser, kind Kind[T], word string, element, value *yaml.
 	if spec.Knobs.Workers < 0 {
 		p.Report(element, word+".workers", "", "must be at least 1")
 	}
-	if r, ok := spec.Config.(Referrer); ok {
-		p.checks = append(p.checks, func() { p.refs(word, element, r.Refs()) })
-	}
+	p.checks = append(p.checks, func(topics map[string]bool) {
+		if r, ok := spec.Config.(Referrer); ok {
+			p.refs(word, element, r.Refs())
+		}
+		if o, ok := spec.Config.(Outward); ok && topics[o.OutwardTopic()] {
+			p.Report(element, word, "name another topic", "%q is a topic of this pipeline: messages would go in circles", o.OutwardTopic())
+		}
+	})
 	return spec
 }
 

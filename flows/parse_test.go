@@ -19,9 +19,11 @@ type toy struct {
 	Wait   time.Duration `yaml:"wait" doc:"how long"`
 	Target string        `yaml:"target,short" doc:"a sink"`
 	Model  string        `yaml:"model" doc:"of the section"`
+	Topic  string        `yaml:"topic" doc:"outside"`
 }
 
-func (t toy) Window() int { return t.Size }
+func (t toy) Window() int          { return t.Size }
+func (t toy) OutwardTopic() string { return t.Topic }
 func (t toy) Refs() []Ref {
 	return []Ref{{"target", "sinks", t.Target}, {"model", "models", t.Model}}
 }
@@ -114,6 +116,8 @@ func TestParseReportsEveryMistake(t *testing.T) {
 		{"unknown top key", "name: x\nsorces: []\nsinks: [console]\n", `2:1: unknown key "sorces" (did you mean "sources"?)`},
 		{"no name", "sinks: [console]\n", `the key "name" is required`},
 		{"bad name", "name: My Bot\nsinks: [console]\n", `1:7: name: "My Bot" has characters other than`},
+		{"broker", "name: x\nbroker: kafka://u:hush@h\nsinks: [console]\n", "2:9: broker: the address must begin with redis:// or rediss:// or sqlite://"},
+		{"store", "name: x\nstore: data.db\nsinks: [console]\n", "2:8: store: the address must begin with postgres:// or"},
 		{"no sinks", "name: x\n", "sinks: at least one sink must be enabled"},
 		{"unknown stage", "name: x\nstages:\n  - dedup\nsinks: [console]\n", `3:5: stages[0]: unknown stage "dedup" (did you mean "dedupe"?)`},
 		{"unknown setting", "name: x\nstages:\n  - batch: {sise: 3}\nsinks: [console]\n", `3:13: batch: unknown key "sise" (did you mean "size"?)`},
@@ -129,6 +133,7 @@ func TestParseReportsEveryMistake(t *testing.T) {
 		{"window", "name: x\nengine: {in_flight: 10}\nstages:\n  - batch: {size: 11}\nsinks: [console]\n", "it gathers 11 messages, but only 10 may be in flight"},
 		{"circle", "name: x\nstages:\n  - topic: news.raw\nsinks: [console]\n", `"news.raw" is already a topic`},
 		{"topic of poison", "name: x\nstages:\n  - topic: news.poison\nsinks: [console]\n", `"news.poison" is already a topic`},
+		{"circle through a component", "name: x\nsinks:\n  - console: {topic: news.raw}\n", `3:5: console: "news.raw" is a topic of this pipeline`},
 		{"topic without name", "name: x\nstages:\n  - topic\nsinks: [console]\n", "a topic is a name"},
 		{"missing reference", "name: x\nstages:\n  - batch: {target: consle}\nsinks: [console]\n", `batch.target: sinks has no enabled "consle" (did you mean "console"?)`},
 		{"missing reference to a section", "name: x\nmodels: {big: 1}\nstages:\n  - batch: {model: small}\nsinks: [console]\n", `batch.model: models has no enabled "small"`},

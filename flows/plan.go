@@ -44,6 +44,9 @@ type EngineConfig struct {
 	Retry    Retry         `yaml:"retry" doc:"what happens to a message that fails"`
 	InFlight int           `yaml:"in_flight" doc:"messages of one segment that may be under way in this process"`
 	Lease    time.Duration `yaml:"lease" doc:"how long a process may be silent before others take its messages; renewed while it lives"`
+	// MaxDeliveries bounds how often a message may be in hand when its process dies.
+	MaxDeliveries int `yaml:"max_deliveries" doc:"a message that so many processes died with goes to poison: it may be what kills them"`
+
 	Drain    time.Duration `yaml:"drain" doc:"how long a stop waits for messages under way; what is left is given back"`
 	MaxBytes int           `yaml:"max_bytes" doc:"largest payload of a message; larger ones are poisoned"`
 	Migrate  bool          `yaml:"migrate" doc:"bring database schemas up to date at start"`
@@ -51,10 +54,11 @@ type EngineConfig struct {
 
 // DefaultEngineConfig holds the defaults.
 var DefaultEngineConfig = EngineConfig{
-	Retry:    Retry{Attempts: 3, Delay: time.Second, Max: 30 * time.Second},
-	InFlight: 1000,
-	Lease:    30 * time.Second,
-	Drain:    20 * time.Second,
-	MaxBytes: 1 << 20,
-	Migrate:  true,
+	Retry:         Retry{Attempts: 3, Delay: time.Second, Max: 30 * time.Second},
+	InFlight:      1000,
+	Lease:         30 * time.Second,
+	MaxDeliveries: 100,
+	Drain:         20 * time.Second,
+	MaxBytes:      1 << 20,
+	Migrate:       true,
 }

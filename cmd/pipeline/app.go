@@ -28,7 +28,7 @@ type app struct {
 	logFormat string
 
 	doc      *config.Document
-	redactor *config.Redactor // once a file was read
+	redactor config.Redactor // knows the secrets of the files that were read
 }
 
 // load reads the pipeline and returns its plan and the resources it names.
@@ -54,7 +54,7 @@ func (a *app) parse(file string, text []byte, env func(string) (string, bool)) (
 	}
 	r := &resources{app: a}
 	plan, more := catalog(r).Parse(doc)
-	a.redactor = config.NewRedactor(doc.Secrets()...)
+	a.redactor.Add(doc.Secrets()...)
 	if issues = append(issues, more...); len(issues) > 0 {
 		return nil, nil, issues.Sorted()
 	}
@@ -77,12 +77,7 @@ func (a *app) environment() (func(string) (string, bool), error) {
 	}, nil
 }
 
-func (a *app) redact(s string) string {
-	if a.redactor == nil {
-		return s
-	}
-	return a.redactor.String(s)
-}
+func (a *app) redact(s string) string { return a.redactor.String(s) }
 
 // logger writes to standard error, without secrets.
 func (a *app) logger() (*slog.Logger, error) {
@@ -90,7 +85,7 @@ func (a *app) logger() (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
 		return nil, usage("--log-level %q is none of debug, info, warn, error", a.logLevel)
 	}
-	handler, err := logging.New(a.err, logging.Options{Level: level, Format: a.logFormat, Redactor: a.redactor})
+	handler, err := logging.New(a.err, logging.Options{Level: level, Format: a.logFormat, Redactor: &a.redactor})
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--log-format: %w", err)}
 	}

@@ -101,8 +101,6 @@ func (r *resources) close() error {
 	return errors.Join(errs...)
 }
 
-const badURL = "%s: the address must begin with %s"
-
 // Broker returns the plan's broker.
 func (r *resources) Broker() (broker.Broker, error) {
 	r.mu.Lock()
@@ -116,10 +114,8 @@ func (r *resources) Broker() (broker.Broker, error) {
 				return nil, err
 			}
 			r.broker, err = embedded.Open(ctx, path, embedded.Options{Name: r.plan.Name, Logger: r.log})
-		} else if isRedis(r.plan.Broker) {
-			r.broker, err = redisbroker.Open(ctx, r.plan.Broker, redisbroker.Options{Name: r.plan.Name, Logger: r.log})
 		} else {
-			err = fmt.Errorf(badURL, "broker", "redis://, rediss:// or sqlite://")
+			r.broker, err = redisbroker.Open(ctx, r.plan.Broker, redisbroker.Options{Name: r.plan.Name, Logger: r.log})
 		}
 		if err != nil {
 			r.broker = nil
@@ -128,10 +124,6 @@ func (r *resources) Broker() (broker.Broker, error) {
 		return r.broker.Close, nil
 	})
 	return r.broker, err
-}
-
-func isRedis(url string) bool {
-	return strings.HasPrefix(url, "redis://") || strings.HasPrefix(url, "rediss://")
 }
 
 // besideBroker opens claims, ledger and embeddings.
@@ -149,9 +141,6 @@ func (r *resources) besideBroker() (beside, error) {
 			}
 			r.beside = s
 			return closer, nil
-		}
-		if !isRedis(r.plan.Broker) {
-			return nil, fmt.Errorf(badURL, "broker", "redis://, rediss:// or sqlite://")
 		}
 		s, err := redisstore.Open(r.plan.Broker, r.plan.Name)
 		if err != nil {
@@ -182,9 +171,6 @@ func (r *resources) Answers() (store.Answers, error) {
 			}
 			r.answers = s
 			return closer, nil
-		}
-		if !isPostgres(r.plan.Store) {
-			return nil, fmt.Errorf(badURL, "store", "postgres://, postgresql:// or sqlite://")
 		}
 		if r.plan.Engine.Migrate {
 			if _, err := postgres.Migrate(ctx, r.plan.Store); err != nil {

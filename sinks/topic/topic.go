@@ -25,6 +25,9 @@ type Config struct {
 	Topic string `yaml:"topic,short" required:"true" doc:"topic (Redis stream) to publish to; not one of this pipeline's own"`
 }
 
+// OutwardTopic is for the plan, which refuses the pipeline's own topics.
+func (c Config) OutwardTopic() string { return c.Topic }
+
 // Validate reports an empty name.
 func (c Config) Validate() error {
 	if c.Topic == "" {

@@ -35,6 +35,9 @@ type Config struct {
 // Defaults are the values of what pipeline.yaml leaves out.
 var Defaults = Config{InFlight: 1000}
 
+// OutwardTopic is for the plan, which refuses the pipeline's own topics.
+func (c Config) OutwardTopic() string { return c.Topic }
+
 // Validate reports every fault at once.
 func (c Config) Validate() error {
 	var faults []error

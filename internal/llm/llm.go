@@ -85,15 +85,19 @@ var ErrNotConfigured = errors.New("not configured")
 // no fault, it just cannot be asked. Building such a provider returns it.
 type NotConfiguredError struct {
 	Provider string
-	Variable string // the environment variable that the default pipeline.yaml reads
+	Variable string // the environment variable that would change it; empty if none would
 	Reason   string // optional: what was found instead ("nothing answers at …")
 }
 
 func (e *NotConfiguredError) Error() string {
+	text := e.Provider + " is not configured"
 	if e.Reason != "" {
-		return e.Provider + " is not configured: " + e.Reason + "; set " + e.Variable
+		text += ": " + e.Reason
 	}
-	return e.Provider + " is not configured: set " + e.Variable
+	if e.Variable != "" {
+		text += "; set " + e.Variable
+	}
+	return text
 }
 
 func (e *NotConfiguredError) Is(target error) bool { return target == ErrNotConfigured }

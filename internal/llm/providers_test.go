@@ -23,7 +23,7 @@ import (
 	"catalyst/internal/news"
 )
 
-const key = "sk-hush-0123456789"
+const key = "sk-hush+0123456789" // + is written otherwise in a URL
 
 // wires are the four providers, each with the server it talks to.
 var wires = []struct {

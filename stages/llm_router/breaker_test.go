@@ -127,6 +127,16 @@ func TestBreakerIgnores(t *testing.T) {
 			t.Error("open")
 		}
 
+		for range 4 {
+			call(b, fail(llm.Network))
+		}
+		call(b, fail(llm.Canceled)) // neither counts nor clears
+		call(b, fail(llm.Network))
+		if wait, _ := b.state(); wait == 0 {
+			t.Error("closed after five failures in a row, with one call given up between")
+		}
+
+		b, _ = testBreaker()
 		late, _ := b.enter()
 		call(b, fail(llm.Auth))
 		time.Sleep(15 * time.Minute)

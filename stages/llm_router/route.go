@@ -88,18 +88,24 @@ func (r *Router) choose(ctx context.Context, textLen int) (able []*tier, no unab
 
 // reason is what the item's reader is told.
 func (u unable) reason() string {
-	var set []string
+	var set, why []string
 	for _, a := range u.absent {
-		set = append(set, a.Variable)
+		why = append(why, a.Error())
+		if a.Variable != "" {
+			set = append(set, a.Variable)
+		}
 	}
-	if len(u.tooLong) == 0 {
+	switch {
+	case len(u.tooLong) > 0:
+		text := fmt.Sprintf("no configured model takes a text of %d characters: %s", u.textLen, strings.Join(u.tooLong, ", "))
+		if len(set) > 0 {
+			text += "; set " + orList(set) + " for longer ones"
+		}
+		return text
+	case len(set) > 0:
 		return "no model is configured: set " + orList(set)
 	}
-	text := fmt.Sprintf("no configured model takes a text of %d characters: %s", u.textLen, strings.Join(u.tooLong, ", "))
-	if len(set) > 0 {
-		text += "; set " + orList(set) + " for longer ones"
-	}
-	return text
+	return "no model is configured: " + strings.Join(why, "; ")
 }
 
 func orList(words []string) string {

@@ -25,7 +25,7 @@ import (
 	"catalyst/internal/news"
 )
 
-const key = "sk-hush-0123456789"
+const key = "sk-hush+0123456789" // + is written otherwise in a URL
 
 // world is a router with an Ollama, a Gemini and an Anthropic.
 type world struct {
@@ -206,6 +206,21 @@ func TestNothingConfigured(t *testing.T) {
 	}
 	if err := r.Check(t.Context()); err != nil {
 		t.Errorf("having no model is no fault, but %v", err)
+	}
+}
+
+func TestEverythingDisabled(t *testing.T) {
+	r := New(Defaults, func(name string) (llm.Provider, error) {
+		return nil, &llm.NotConfiguredError{Provider: name, Reason: "it is disabled"}
+	}, nil)
+	if err := r.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := message("1", "x")
+	process(t, r, m)
+	want := "no model is configured: ollama is not configured: it is disabled; gemini is"
+	if got := m.Item.Analysis.Unavailable; !strings.HasPrefix(got, want) || strings.Contains(got, "set ") {
+		t.Errorf("unavailable: %q, want it to begin %q", got, want)
 	}
 }
 
@@ -582,8 +597,12 @@ func TestRecovery(t *testing.T) {
 		r := router(t, f, nil)
 		for i := range 100 {
 			m := message(fmt.Sprint(i), "x")
+			start := time.Now()
 			process(t, r, m)
 			wantParked(t, m, "network")
+			if d := time.Since(start); d > 8*time.Second {
+				t.Fatalf("item %d waited %v here; parked, it holds nobody up", i, d)
+			}
 			if i > 5 && m.Outcome().Err.(*flows.UnavailableError).Wait <= 0 {
 				t.Fatal("an open breaker does not say when to come back")
 			}

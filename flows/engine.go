@@ -27,6 +27,7 @@ type Engine struct {
 	stages   [][]named[Stage] // by segment
 	sinks    []named[Sink]
 	segments []*segment
+	reporter *reporter
 	closers  []func() error
 
 	stop chan struct{} // closed when nothing new may begin
@@ -47,6 +48,7 @@ func New(plan *Plan, b broker.Broker, log *slog.Logger) (*Engine, error) {
 	for i, p := range plan.Segments {
 		e.segments = append(e.segments, e.newSegment(p, e.stages[i]))
 	}
+	e.reporter = newReporter(e.sinks, log)
 	return e, nil
 }
 
@@ -124,9 +126,9 @@ func (e *Engine) close() error {
 
 func (e *Engine) newSegment(p SegmentPlan, stages []named[Stage]) *segment {
 	s := &segment{
-		topic: p.Topic, maxBytes: e.plan.Engine.MaxBytes, gate: newGate(), stop: e.stop,
-		log: e.log.With("segment", p.Topic),
+		topic: p.Topic, maxBytes: e.plan.Engine.MaxBytes, stop: e.stop, log: e.log.With("segment", p.Topic),
 	}
+	s.gate = newGate(s.log)
 	for i, stage := range stages {
 		s.steps = append(s.steps, &step{
 			name: stage.Name, process: stage.it.Process, knobs: p.Stages[i].Knobs, log: s.log, stats: new(StepStats),
@@ -187,16 +189,21 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	if err := e.startComponents(ctx); err != nil {
 		return err
 	}
-	router, err := e.router(work)
+	router, handlers, err := e.router(work)
 	if err != nil {
 		return err
 	}
+	go e.reporter.run(work)
 	routed := make(chan error, 1)
 	go func() { routed <- router.Run(work) }()
 	select {
 	case <-router.Running():
 	case err := <-routed:
 		return fmt.Errorf("subscribe: %w", err)
+	}
+	died := make(chan string, len(handlers))
+	for i, h := range handlers {
+		go func() { <-h.Stopped(); died <- e.segments[i].topic }()
 	}
 	e.log.Info("pipeline_started", "pipeline", e.plan.Name, "segments", len(e.segments), "sources", len(e.sources))
 
@@ -210,9 +217,8 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	case <-ctx.Done():
 	case failure = <-sourced:
 		sourced <- nil
-	case err := <-routed:
-		routed <- nil
-		failure = fmt.Errorf("the router stopped by itself: %w", errors.Join(err, errors.New("a subscription has ended")))
+	case topic := <-died: // Watermill itself goes on with the others, or returns nil
+		failure = fmt.Errorf("the subscription of %s has ended by itself", topic)
 	}
 
 	e.log.Info("pipeline_stopping", "drain", e.plan.Engine.Drain)
@@ -223,6 +229,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	for _, s := range e.segments {
 		failure = errors.Join(failure, s.end())
 	}
+	e.reporter.end()
 	e.log.Info("pipeline_stopped")
 	return failure
 }
@@ -258,14 +265,14 @@ func (e *Engine) startComponents(ctx context.Context) error {
 
 // router makes a handler of each segment. work is the context of stages and
 // outlives Run's; it ends when draining has taken too long.
-func (e *Engine) router(work context.Context) (*message.Router, error) {
+func (e *Engine) router(work context.Context) (_ *message.Router, handlers []*message.Handler, _ error) {
 	quiet := watermill.NewSlogLoggerWithLevelMapping(e.log, map[slog.Level]slog.Level{
 		slog.LevelInfo:  slog.LevelDebug - 1,
 		slog.LevelError: slog.LevelDebug,
 	})
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: e.plan.Engine.Drain + time.Second}, quiet)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pub := e.broker.Publisher()
 	quarantine := Quarantine(pub, e.plan.Poison, e.log)
@@ -282,22 +289,22 @@ func (e *Engine) router(work context.Context) (*message.Router, error) {
 			},
 		})
 		if err != nil {
-			return nil, fmt.Errorf("join %s: %w", s.topic, err)
+			return nil, nil, fmt.Errorf("join %s: %w", s.topic, err)
 		}
 		poison, err := middleware.PoisonQueueWithFilter(
 			poisonPublisher{pub, s.log, func(wm *message.Message) {
 				s.stats.poisoned.Add(1)
-				e.report(work, s, wm, Outcome{Fate: Failed, Stage: wm.Metadata.Get(MetaPoisonStage), Err: errors.New(wm.Metadata.Get(MetaPoisonReason))})
+				e.reporter.tell(s, wm, Outcome{Fate: Failed, Stage: wm.Metadata.Get(MetaPoisonStage), Err: errors.New(wm.Metadata.Get(MetaPoisonReason))})
 			}},
 			e.plan.Poison,
 			func(err error) bool { return !errors.Is(err, errInterrupted) },
 		)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		parked := func(wm *message.Message, err error) {
-			s.log.Warn("message_parked", "id", wm.UUID, "error", err)
-			e.report(work, s, wm, Outcome{Fate: Parked, Stage: wm.Metadata.Get(MetaPoisonStage), Err: err})
+			s.log.Debug("message_parked", "id", wm.UUID, "error", err)
+			e.reporter.tell(s, wm, Outcome{Fate: Parked, Stage: wm.Metadata.Get(MetaPoisonStage), Err: err})
 		}
 		handler := router.AddHandler(s.topic, s.topic, s.sub, "", nowhere{}, s.handle)
 		handler.AddMiddleware(
@@ -306,13 +313,14 @@ func (e *Engine) router(work context.Context) (*message.Router, error) {
 			park(s.gate, e.stop, parked),
 			middleware.Recoverer,
 		)
+		handlers = append(handlers, handler)
 		stages := make([]Stage, len(e.stages[i]))
 		for k, st := range e.stages[i] {
 			stages[k] = st.it
 		}
 		s.start(work, stages, s.tail(work, len(stages)))
 	}
-	return router, nil
+	return router, handlers, nil
 }
 
 // nowhere is the publisher of handlers that publish by themselves.
@@ -322,25 +330,6 @@ func (nowhere) Publish(string, ...*message.Message) error {
 	return errors.New("handlers return no messages")
 }
 func (nowhere) Close() error { return nil }
-
-// report shows sinks that know how that a message is parked or poisoned.
-func (e *Engine) report(ctx context.Context, s *segment, wm *message.Message, o Outcome) {
-	m, err := s.decode(wm)
-	if err != nil {
-		return // there is nothing to show
-	}
-	for _, sink := range e.sinks {
-		r, ok := sink.it.(Reporter)
-		if !ok {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
-		if err := r.Report(ctx, m, o); err != nil {
-			s.log.Warn("report_failed", "sink", sink.Name, "id", m.ID, "error", err)
-		}
-		cancel()
-	}
-}
 
 // drain lets what is under way finish. When time is up it aborts the work and
 // gives the messages back.

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -15,6 +16,8 @@ import (
 //	  ▲                    ▲  Unavailable, the wait doubles    │
 //	  └────────────────────┴───────────────────────────────────┘ anything else
 type gate struct {
+	log *slog.Logger
+
 	mu      sync.Mutex
 	closed  bool
 	probing bool
@@ -32,7 +35,7 @@ const (
 	maxParkWait   = time.Minute
 )
 
-func newGate() *gate { return &gate{changed: make(chan struct{})} }
+func newGate(log *slog.Logger) *gate { return &gate{log: log, changed: make(chan struct{})} }
 
 // enter waits until the gate is open. It returns false if stop closes first.
 func (g *gate) enter(stop <-chan struct{}) bool {
@@ -51,22 +54,26 @@ func (g *gate) enter(stop <-chan struct{}) bool {
 	}
 }
 
-// park closes the gate because of u and waits until the caller may try again: as
-// the one probe, or because the gate is open. wasProbe says that the caller's last
-// try was the probe. It reports whether the next try is one, and false for ok if
-// stop closes first.
-func (g *gate) park(u *UnavailableError, wasProbe bool, stop <-chan struct{}) (probe, ok bool) {
+// close closes the gate because of u. wasProbe says that the caller's try was the probe.
+func (g *gate) close(u *UnavailableError, wasProbe bool) {
 	g.mu.Lock()
-	if !g.closed {
+	defer g.mu.Unlock()
+	switch {
+	case !g.closed:
 		g.closed, g.fails, g.since = true, 0, time.Now()
-		g.schedule(u)
-	} else if wasProbe {
+		g.log.Warn("segment_paused", "dependency", u.Dependency, "error", u.Err)
+	case wasProbe:
 		g.probing = false
 		g.fails++
-		g.schedule(u)
+	default:
+		return // one of those that were inside when it closed
 	}
-	g.mu.Unlock()
+	g.schedule(u)
+}
 
+// wait waits until the caller, which is parked, may try again: as the one probe, or
+// because the gate is open. ok is false if stop closes first.
+func (g *gate) wait(stop <-chan struct{}) (probe, ok bool) {
 	for {
 		g.mu.Lock()
 		if !g.closed {
@@ -110,6 +117,7 @@ func (g *gate) schedule(u *UnavailableError) {
 func (g *gate) probed() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.log.Info("segment_resumed", "dependency", g.dependency, "after", time.Since(g.since).Round(time.Millisecond))
 	g.closed, g.probing, g.fails = false, false, 0
 	g.dependency, g.err = "", nil
 	g.wake()

@@ -93,15 +93,15 @@ func park(g *gate, stop <-chan struct{}, report func(*message.Message, error)) m
 				if !down {
 					return nil, err
 				}
+				g.close(u, probe)
 				if !told {
 					report(wm, err)
 					told = true
 				}
-				again, ok := g.park(u, probe, stop)
-				if !ok {
+				var ok bool
+				if probe, ok = g.wait(stop); !ok {
 					return nil, errInterrupted
 				}
-				probe = again
 			}
 		}
 	}

@@ -95,7 +95,7 @@ func TestParkedMessagesProbeOneAtATime(t *testing.T) {
 		var calls atomic.Int32
 		down.Store(true)
 		var reported atomic.Int32
-		g := newGate()
+		g := newGate(quietLog)
 		stop := make(chan struct{})
 		handle := park(g, stop, func(*message.Message, error) { reported.Add(1) })(func(*message.Message) ([]*message.Message, error) {
 			calls.Add(1)
@@ -147,7 +147,7 @@ func TestParkHonoursTheWaitAskedForAndTheStop(t *testing.T) {
 		start := time.Now()
 		h := &tries{start: start, errs: []error{Unavailable("models", errors.New("quota"), 10*time.Minute)}}
 		stop := make(chan struct{})
-		g := newGate()
+		g := newGate(quietLog)
 		handle := park(g, stop, func(*message.Message, error) {})(h.handle)
 		if _, err := handle(message.NewMessage("a", nil)); err != nil {
 			t.Error(err)
@@ -167,7 +167,7 @@ func TestAFailureOfTheProbeOtherThanAnOutageOpensTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		boom := errors.New("boom")
 		h := &tries{start: time.Now(), errs: []error{Unavailable("redis", boom, 0), boom}}
-		g := newGate()
+		g := newGate(quietLog)
 		if _, err := park(g, nil, func(*message.Message, error) {})(h.handle)(message.NewMessage("a", nil)); !errors.Is(err, boom) {
 			t.Errorf("error %v, want boom", err)
 		}

@@ -120,7 +120,7 @@ func (c Catalog) Parse(doc *config.Document) (*Plan, config.Issues) {
 type parser struct {
 	*config.Reader
 	catalog Catalog
-	names   map[string][]string // by section
+	names   map[string][]string            // by section
 	checks  []func(topics map[string]bool) // of what is named elsewhere, once all is known
 }
 

@@ -2,7 +2,6 @@ package flows
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -31,12 +30,13 @@ type segment struct {
 	intake   *intake
 	finished chan struct{} // closed when the flow has ended
 	stop     <-chan struct{}
+	work     context.Context // of the stages
 }
 
 // start wires the flow. Work in it ends when ctx does; closing stop makes it
 // hurry. The last operators, made by tail, leave no message over.
 func (s *segment) start(ctx context.Context, stages []Stage, tail streams.Flow) {
-	s.intake, s.finished = newIntake(), make(chan struct{})
+	s.intake, s.finished, s.work = newIntake(), make(chan struct{}), ctx
 	last := streams.Source(s.intake)
 	via := func(f streams.Flow) {
 		s.flow = last.Via(f)
@@ -93,24 +93,14 @@ func (s *segment) handle(wm *message.Message) ([]*message.Message, error) {
 		return nil, errInterrupted
 	}
 	o := <-settled
-	if o.Err != nil && s.interrupted(o.Err) {
+	if o.Err != nil && s.work.Err() != nil {
+		// Its work was cut short because the process ends, whatever the error says.
 		s.stats.interrupted.Add(1)
 		return nil, errInterrupted
 	}
 	s.stats.count(o)
 	wm.Metadata.Set(MetaPoisonStage, o.Stage)
 	return nil, o.Err
-}
-
-// interrupted reports whether err comes from the end of the process and not from
-// a stage: contexts are cancelled only then, a timeout is a deadline exceeded.
-func (s *segment) interrupted(err error) bool {
-	select {
-	case <-s.stop:
-		return errors.Is(err, context.Canceled)
-	default:
-		return false
-	}
 }
 
 // decode makes a Message of what the broker delivered. Metadata that an earlier

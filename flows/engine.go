@@ -263,14 +263,12 @@ func (e *Engine) startComponents(ctx context.Context) error {
 	return nil
 }
 
-// router makes a handler of each segment. work is the context of stages and
+// router makes a handler of each segment. Watermill logs nothing: what matters is
+// logged where the fate of a message is known, and each message would cost it a
+// dozen allocations. work is the context of stages and
 // outlives Run's; it ends when draining has taken too long.
 func (e *Engine) router(work context.Context) (_ *message.Router, handlers []*message.Handler, _ error) {
-	quiet := watermill.NewSlogLoggerWithLevelMapping(e.log, map[slog.Level]slog.Level{
-		slog.LevelInfo:  slog.LevelDebug - 1,
-		slog.LevelError: slog.LevelDebug,
-	})
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: e.plan.Engine.Drain + time.Second}, quiet)
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: e.plan.Engine.Drain + time.Second}, watermill.NopLogger{})
 	if err != nil {
 		return nil, nil, err
 	}

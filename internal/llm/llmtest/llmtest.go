@@ -18,9 +18,9 @@ package llmtest
 import (
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -74,7 +74,7 @@ type Server struct {
 	URL string
 
 	api    api
-	http   *httptest.Server
+	http   http.Server
 	closed chan struct{}
 	once   sync.Once
 
@@ -116,16 +116,21 @@ type stream interface {
 
 func newServer(a api, path string, script []Step) *Server {
 	s := &Server{api: a, script: script, closed: make(chan struct{})}
-	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	s.http.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+	s.http.Handler = http.HandlerFunc(s.serve)
+	s.http.ErrorLog = log.New(io.Discard, "", 0) // connections that Breaks cuts
+	s.http.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			s.mu.Lock()
 			s.connections++
 			s.mu.Unlock()
 		}
 	}
-	s.http.Start()
-	s.URL = s.http.URL + path
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err) // a machine without loopback runs no test
+	}
+	s.URL = "http://" + listener.Addr().String() + path
+	go s.http.Serve(listener)
 	return s
 }
 

@@ -85,7 +85,7 @@ func Kind(ledger func() (store.Ledger, error), console io.Writer) flows.SinkKind
 	return flows.NewKind(flows.SinkKind{
 		Name:    "discord",
 		Doc:     "posts each item to a Discord channel once and edits the message as the analysis comes in",
-		Example: "- discord: {channel: ${DISCORD_CHANNEL:-}, token: ${DISCORD_TOKEN:-}}",
+		Example: "- discord:\n    token: ${DISCORD_TOKEN:-}\n    channel: ${DISCORD_CHANNEL:-}",
 		// A batch may wait for the channel's window to open many times over.
 		Knobs: flows.Knobs{Workers: 16, Timeout: 5 * time.Minute},
 	}, DefaultConfig, func(b *flows.Build, c Config) (flows.Sink, error) {

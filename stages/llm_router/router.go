@@ -97,7 +97,7 @@ func Kind(providers Providers) flows.StageKind {
 	return flows.NewKind(flows.StageKind{
 		Name:    "llm_router",
 		Doc:     "has a language model judge an item, asking providers in order",
-		Example: "llm_router: {tiers: [ollama, gemini, anthropic]}",
+		Example: "- llm_router: {tiers: [ollama, gemini, anthropic]}",
 		Knobs:   flows.Knobs{Workers: 5, Timeout: 5 * time.Minute},
 	}, Defaults, func(b *flows.Build, c Config) (flows.Stage, error) {
 		return New(c, providers, b.Logger), nil

@@ -55,7 +55,7 @@ func Kind(client func() *http.Client) flows.Kind[llm.Provider] {
 	return flows.NewKind(flows.Kind[llm.Provider]{
 		Name:    "anthropic",
 		Doc:     "asks one of Anthropic's models",
-		Example: "anthropic: {key: \"${ANTHROPIC_API_KEY:-}\", model: claude-haiku-4-5}",
+		Example: "- anthropic: {key: \"${ANTHROPIC_API_KEY:-}\", model: claude-haiku-4-5}",
 	}, Defaults, func(b *flows.Build, c Config) (llm.Provider, error) {
 		return New(b.Name, c, client())
 	})

@@ -67,7 +67,7 @@ func Kind(client func() *http.Client) flows.Kind[llm.Provider] {
 	return flows.NewKind(flows.Kind[llm.Provider]{
 		Name:    "gemini",
 		Doc:     "asks one of Google's Gemini models",
-		Example: "gemini: {key: \"${GEMINI_API_KEY:-}\", model: gemini-3.1-flash-lite}",
+		Example: "- gemini: {key: \"${GEMINI_API_KEY:-}\", model: gemini-3.1-flash-lite}",
 	}, Defaults, func(b *flows.Build, c Config) (llm.Provider, error) {
 		return New(b.Name, c, client())
 	})

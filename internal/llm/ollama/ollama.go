@@ -72,7 +72,7 @@ func Kind(client func() *http.Client) flows.Kind[llm.Provider] {
 	return flows.NewKind(flows.Kind[llm.Provider]{
 		Name:    "ollama",
 		Doc:     "asks a local model served by Ollama",
-		Example: "ollama: {model: mistral, num_ctx: 4096}",
+		Example: "- ollama: {model: mistral, num_ctx: 4096}",
 	}, Defaults, func(b *flows.Build, c Config) (llm.Provider, error) {
 		return New(b.Name, c, client()), nil
 	})

@@ -54,7 +54,7 @@ func Kind(client func() *http.Client) flows.Kind[llm.Provider] {
 	return flows.NewKind(flows.Kind[llm.Provider]{
 		Name:    "openai",
 		Doc:     "asks a server with OpenAI's chat API (OpenAI, llama.cpp, vLLM)",
-		Example: "openai: {base_url: \"http://localhost:8080/v1\", model: mistral}",
+		Example: "- openai: {base_url: \"http://localhost:8080/v1\", model: mistral}",
 	}, Defaults, func(b *flows.Build, c Config) (llm.Provider, error) {
 		return New(b.Name, c, client())
 	})

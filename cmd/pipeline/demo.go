@@ -25,7 +25,7 @@ import (
 func (a *app) demoCommand() *cobra.Command {
 	var standIn bool
 	c := &cobra.Command{
-		Use: "demo", Short: "Run the pipeline on two days of made-up news, here and now", Args: cobra.NoArgs,
+		Use: "demo", Short: "Run the pipeline on two days of made-up news, here and now", Args: noArguments,
 		Long: "Runs pipeline.yaml with its sources replaced by a sample of made-up news that ships with the\n" +
 			"program. It needs no service, no key and no network, posts nothing and leaves nothing behind:\n" +
 			"alerts are shown on the terminal, and the environment's servers and keys are not used.",

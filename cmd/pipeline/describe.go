@@ -59,7 +59,7 @@ func appendParts[T any](parts []part, section string, kinds []flows.Kind[T], kno
 
 func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List every source, stage, sink and provider", Args: cobra.NoArgs,
+		Use: "list", Short: "List every source, stage, sink and provider", Args: noArguments,
 		Example: "  pipeline list",
 		RunE: func(*cobra.Command, []string) error {
 			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
@@ -81,7 +81,7 @@ func (a *app) describeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "describe NAME", Short: "Explain a component and its settings",
 		Example: "  pipeline describe dedupe\n  pipeline describe llm_router --json",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var found []part
 			names := map[string]bool{}

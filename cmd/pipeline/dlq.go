@@ -34,18 +34,18 @@ type dlq struct {
 func (a *app) dlqCommand() *cobra.Command {
 	d := &dlq{app: a}
 	c := &cobra.Command{
-		Use: "dlq", Short: "Inspect, requeue or drop what kept failing", Args: cobra.NoArgs,
+		Use: "dlq", Short: "Inspect, requeue or drop what kept failing",
 		Long: "Messages that kept failing, and entries that were no messages, lie in the poison topic until\n" +
 			"somebody decides. Name them by message ID or position, or choose with --stage and --match.",
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	asGroup(c)
 	chosen := func(c *cobra.Command) *cobra.Command {
 		c.Flags().StringVar(&d.stage, "stage", "", "only what failed in this stage")
 		c.Flags().StringVar(&d.match, "match", "", "only where reason or title contains this, in any case")
 		return c
 	}
 	ls := chosen(&cobra.Command{
-		Use: "ls", Short: "List poisoned messages, oldest first", Args: cobra.NoArgs,
+		Use: "ls", Short: "List poisoned messages, oldest first", Args: noArguments,
 		Example: "  pipeline dlq ls\n  pipeline dlq ls --stage llm_router --match truncated",
 		RunE:    d.with((*dlq).ls),
 	})
@@ -66,7 +66,7 @@ func (a *app) dlqCommand() *cobra.Command {
 		c.Flags().BoolVar(&d.all, "all", false, "all that --stage and --match choose")
 	}
 	c.AddCommand(ls, &cobra.Command{
-		Use: "show ID", Short: "Print one poisoned message whole, as JSON", Args: cobra.ExactArgs(1),
+		Use: "show ID", Short: "Print one poisoned message whole, as JSON", Args: arguments(1, 1),
 		Example: "  pipeline dlq show 01998f0e-…",
 		RunE:    d.with((*dlq).show),
 	}, requeue, drop)

@@ -12,7 +12,7 @@ import (
 func (a *app) graphCommand() *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use: "graph", Short: "Draw the pipeline as a Mermaid or DOT graph", Args: cobra.NoArgs,
+		Use: "graph", Short: "Draw the pipeline as a Mermaid or DOT graph", Args: noArguments,
 		Example: "  pipeline graph\n  pipeline graph --format dot | dot -Tsvg > pipeline.svg",
 		RunE: func(*cobra.Command, []string) error {
 			plan, _, err := a.load()

@@ -9,7 +9,7 @@ import (
 
 func (a *app) migrateCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "migrate", Short: "Bring the databases of the pipeline up to date", Args: cobra.NoArgs,
+		Use: "migrate", Short: "Bring the databases of the pipeline up to date", Args: noArguments,
 		Long: "Applies the migrations that the databases of the pipeline lack. `run` does it by itself unless\n" +
 			"engine.migrate is false. Several processes may do it at once.",
 		Example: "  DATABASE_URL=postgres://… pipeline migrate",

@@ -12,7 +12,7 @@ import (
 
 func (a *app) runCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "run", Short: "Run the pipeline", Args: cobra.NoArgs,
+		Use: "run", Short: "Run the pipeline", Args: noArguments,
 		Long: "Runs the pipeline until it is interrupted, or until every source has ended and everything\n" +
 			"is done. The first interrupt lets work under way finish; the second one ends it at once. Either way\n" +
 			"nothing is lost. Several processes with the same pipeline.yaml share the work.",

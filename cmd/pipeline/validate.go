@@ -17,7 +17,7 @@ func (a *app) validateCommand() *cobra.Command {
 		Long: "Reads the pipeline and reports every mistake with file, line and column and what to write\n" +
 			"instead. It connects to nothing. Exits with 2 if there is a mistake.",
 		Example: "  pipeline validate\n  pipeline validate staging.yaml --format github",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				a.file = args[0]
@@ -65,7 +65,7 @@ func (a *app) validateCommand() *cobra.Command {
 func (a *app) schemaCommand() *cobra.Command {
 	var out string
 	c := &cobra.Command{
-		Use: "schema", Short: "Print the JSON Schema of pipeline.yaml, for editors", Args: cobra.NoArgs,
+		Use: "schema", Short: "Print the JSON Schema of pipeline.yaml, for editors", Args: noArguments,
 		Example: "  pipeline schema > pipeline.schema.json\n" +
 			"  # and in pipeline.yaml: # yaml-language-server: $schema=pipeline.schema.json",
 		RunE: func(*cobra.Command, []string) error {

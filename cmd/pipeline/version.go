@@ -13,7 +13,7 @@ var version = ""
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print version, commit and Go version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print version, commit and Go version", Args: noArguments,
 		Example: "  pipeline version",
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(a.out, "pipeline %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)

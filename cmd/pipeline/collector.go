@@ -21,8 +21,13 @@ type topicState struct {
 	oldest           time.Duration
 }
 
+// descs are all that a collector shows.
+var descs []*prometheus.Desc
+
 func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("pipeline_"+name, help, labels, nil)
+	d := prometheus.NewDesc("pipeline_"+name, help, labels, nil)
+	descs = append(descs, d)
+	return d
 }
 
 var (
@@ -48,7 +53,12 @@ var (
 	topicOldest  = desc("topic_oldest_seconds", "Age of the oldest message waiting or pending.", "topic")
 )
 
-func (c *collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+// Describe says the same at any time: a registry knows a collector again by it.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range descs {
+		ch <- d
+	}
+}
 
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	count := func(d *prometheus.Desc, v int64, labels ...string) {

@@ -136,4 +136,3 @@ func (w *world) checkRedis() {
 		}
 	}
 }
-

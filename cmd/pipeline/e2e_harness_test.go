@@ -342,10 +342,11 @@ var built struct {
 
 // A child is a process that runs the world's pipeline.
 type child struct {
-	w     *world
-	cmd   *exec.Cmd
-	log   string // file of its standard error
-	ended chan struct{}
+	w      *world
+	cmd    *exec.Cmd
+	log    string // file of its standard error
+	killed atomic.Bool
+	ended  chan struct{}
 }
 
 // start starts a process; env is added to the world's, as NAME=value.
@@ -386,6 +387,7 @@ func (w *world) start(env ...string) *child {
 
 // kill ends the process as kill -9 does, and returns when it is gone.
 func (c *child) kill() {
+	c.killed.Store(true)
 	c.cmd.Process.Kill()
 	<-c.ended
 }

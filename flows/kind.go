@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -54,14 +55,22 @@ type Identity struct {
 }
 
 // Knobs are what the engine offers every stage and sink, whatever its kind. Zero
-// means the kind's default, and where the kind has none, the default named here.
+// means the kind's default, and where the kind has none, that of [Knobs.OrDefault].
 type Knobs struct {
 	Identity `yaml:",inline"`
 
-	Workers int           `yaml:"workers" doc:"batches processed at the same time; defaults to 1, or to what the kind needs"`
-	Timeout time.Duration `yaml:"timeout" doc:"longest time for one batch; defaults to 30s"`
+	Workers int           `yaml:"workers" doc:"batches processed at the same time"`
+	Timeout time.Duration `yaml:"timeout" doc:"longest time for one batch"`
 	When    Condition     `yaml:"when" doc:"messages for which this is false pass by untouched"`
 	OnError OnError       `yaml:"on_error" doc:"what becomes of a message that fails: retry (then poison), poison, drop, or pass (go on as if the stage were not there)"`
+}
+
+// OrDefault returns k with the engine's defaults in place of zeros.
+func (k Knobs) OrDefault() Knobs {
+	k.Workers = cmp.Or(k.Workers, 1)
+	k.Timeout = cmp.Or(k.Timeout, defaultTimeout)
+	k.OnError = cmp.Or(k.OnError, OnErrorRetry)
+	return k
 }
 
 // OnError is a stage's answer to a failure. It has no say over parking.

@@ -50,7 +50,7 @@ func appendParts[T any](parts []part, section string, kinds []flows.Kind[T], kno
 		p := part{Section: section, Name: k.Name, Doc: k.Doc, Example: k.Example, After: k.After,
 			Fields: config.Describe(k.Config), config: k.Config, knobs: knobs}
 		if _, stage := knobs.(flows.Knobs); stage {
-			p.knobs = k.Knobs
+			p.knobs = k.Knobs.OrDefault()
 		}
 		parts = append(parts, p)
 	}
@@ -128,18 +128,24 @@ func describe(w io.Writer, p part) {
 		fmt.Fprintf(w, "\nSettings\n")
 		fields(w, p.Fields)
 	}
-	if p.knobs != nil {
-		fmt.Fprintf(w, "\nAlso\n")
+	switch p.knobs.(type) {
+	case flows.Knobs:
+		fmt.Fprintf(w, "\nSettings of every stage and sink\n")
+		fields(w, config.Describe(p.knobs))
+	case flows.Identity:
+		fmt.Fprintf(w, "\nSettings of every component\n")
 		fields(w, config.Describe(p.knobs))
 	}
 }
 
-func fields(out io.Writer, fs []config.Field) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+// fields prints a table of settings, with nested ones below theirs.
+func fields(w io.Writer, fs []config.Field) {
+	type row struct{ key, kind, value, doc string }
+	var rows []row
 	var list func(fs []config.Field, margin string)
 	list = func(fs []config.Field, margin string) {
 		for _, f := range fs {
-			value := f.Default
+			value := shorten(f.Default, 28)
 			if f.Required {
 				value = "required"
 			}
@@ -147,12 +153,41 @@ func fields(out io.Writer, fs []config.Field) {
 			if len(f.Enum) > 0 {
 				doc += " (" + strings.Join(f.Enum, ", ") + ")"
 			}
-			fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\n", margin, f.Key, f.Type, shorten(value, 24), doc)
+			rows = append(rows, row{margin + f.Key, f.Type, value, doc})
 			list(f.Fields, margin+"  ")
 		}
 	}
-	list(fs, "  ")
-	w.Flush()
+	list(fs, "")
+	var key, kind, value int
+	for _, r := range rows {
+		key, kind, value = max(key, len([]rune(r.key))), max(kind, len([]rune(r.kind))), max(value, len([]rune(r.value)))
+	}
+	for _, r := range rows {
+		lines := wrap(r.doc, max(40, width-8-key-kind-value))
+		fmt.Fprintf(w, "  %-*s  %-*s  %-*s  %s\n", key, r.key, kind, r.kind, value, r.value, lines[0])
+		for _, more := range lines[1:] {
+			fmt.Fprintf(w, "%*s%s\n", 8+key+kind+value, "", more)
+		}
+	}
+}
+
+const width = 110 // of what describe prints
+
+// wrap cuts text into lines of at most n characters, at spaces. There is at least one line.
+func wrap(text string, n int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case len([]rune(*last))+1+len([]rune(word)) <= n:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 func shorten(s string, n int) string {

@@ -37,6 +37,7 @@ func (a *app) dlqCommand() *cobra.Command {
 		Use: "dlq", Short: "Inspect, requeue or drop what kept failing",
 		Long: "Messages that kept failing, and entries that were no messages, lie in the poison topic until\n" +
 			"somebody decides. Name them by message ID or position, or choose with --stage and --match.",
+		Example: "  pipeline dlq ls\n  pipeline dlq show 01998f0e-…\n  pipeline dlq requeue --all --stage llm_router",
 	}
 	asGroup(c)
 	chosen := func(c *cobra.Command) *cobra.Command {

@@ -42,6 +42,7 @@ type graph interface {
 	node(id, label, shape string) string // shapes: source, topic, stage, sink
 	edge(from, to, label string) string
 	open(id, label string) string // of a segment
+	failing(segment, last, to string) string
 	close() string
 	end() string
 }
@@ -66,21 +67,33 @@ func draw(plan *flows.Plan, g graph) string {
 	for _, s := range plan.Sources {
 		b.WriteString(g.edge(add(label(s.Name, s.Kind.Name), "source"), topic, ""))
 	}
+	sinks := map[string]string{} // ids by name
+	for _, s := range plan.Sinks {
+		sinks[s.Name] = add(label(s.Name, s.Kind.Name), "sink")
+	}
 	poison := add(plan.Poison, "topic")
 	for i, segment := range plan.Segments {
-		var stages []string
-		b.WriteString(g.open(fmt.Sprintf("s%d", i+1), "segment "+segment.Topic))
-		for _, s := range segment.Stages {
-			stages = append(stages, add(label(s.Name, s.Kind.Name), "stage"))
-		}
-		b.WriteString(g.close())
 		last := topic
-		for _, id := range stages {
-			b.WriteString(g.edge(last, id, ""))
-			last = id
+		var steps, effects []string // edges, written after the segment they lie in
+		if len(segment.Stages) > 0 {
+			b.WriteString(g.open(fmt.Sprintf("s%d", i+1), "segment "+segment.Topic))
+			for _, s := range segment.Stages {
+				id := add(label(s.Name, s.Kind.Name), "stage")
+				steps = append(steps, g.edge(last, id, s.Knobs.When.String()))
+				last = id
+				if r, ok := s.Config.(flows.Referrer); ok {
+					for _, ref := range r.Refs() {
+						if sink, ok := sinks[ref.Name]; ok && ref.Section == "sinks" {
+							effects = append(effects, g.edge(id, sink, "at once"))
+						}
+					}
+				}
+			}
+			b.WriteString(g.close())
 		}
-		if len(stages) > 0 {
-			b.WriteString(g.edge(stages[len(stages)-1], poison, "keeps failing"))
+		b.WriteString(strings.Join(append(steps, effects...), ""))
+		if len(segment.Stages) > 0 {
+			b.WriteString(g.failing(fmt.Sprintf("s%d", i+1), last, poison))
 		}
 		if segment.Next != "" {
 			topic = add(segment.Next, "topic")
@@ -88,7 +101,7 @@ func draw(plan *flows.Plan, g graph) string {
 			continue
 		}
 		for _, s := range plan.Sinks {
-			b.WriteString(g.edge(last, add(label(s.Name, s.Kind.Name), "sink"), s.Knobs.When.String()))
+			b.WriteString(g.edge(last, sinks[s.Name], s.Knobs.When.String()))
 		}
 	}
 	b.WriteString(g.end())
@@ -117,9 +130,13 @@ func (mermaid) end() string   { return "" }
 // mermaidText keeps quotes in a label from ending it.
 func mermaidText(s string) string { return strings.ReplaceAll(s, `"`, "#quot;") }
 
+func (m mermaid) failing(segment, _, to string) string { return m.edge(segment, to, "keeps failing") }
+
 type dot struct{}
 
-func (dot) begin(name string) string { return fmt.Sprintf("digraph %q {\n  rankdir=LR;\n", name) }
+func (dot) begin(name string) string {
+	return fmt.Sprintf("digraph %q {\n  rankdir=LR;\n  compound=true;\n", name)
+}
 func (dot) node(id, label, shape string) string {
 	shapes := map[string]string{"source": "ellipse", "topic": "cylinder", "stage": "box", "sink": "ellipse"}
 	return fmt.Sprintf("  %s [label=%q shape=%s];\n", id, label, shapes[shape])
@@ -132,6 +149,9 @@ func (dot) edge(from, to, label string) string {
 }
 func (dot) open(id, label string) string {
 	return fmt.Sprintf("  subgraph cluster_%s {\n  label=%q;\n", id, label)
+}
+func (dot) failing(segment, last, to string) string { // an edge begins at a node; ltail cuts it at the segment
+	return fmt.Sprintf("  %s -> %s [label=\"keeps failing\" style=dashed ltail=cluster_%s];\n", last, to, segment)
 }
 func (dot) close() string { return "  }\n" }
 func (dot) end() string   { return "}\n" }

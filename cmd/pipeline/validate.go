@@ -45,21 +45,29 @@ func (a *app) validateCommand() *cobra.Command {
 					for _, s := range plan.Segments {
 						stages += len(s.Stages)
 					}
-					fmt.Fprintf(a.out, "%s is good: %d sources, %d stages in %d segments, %d sinks\n",
-						a.file, len(plan.Sources), stages, len(plan.Segments), len(plan.Sinks))
+					fmt.Fprintf(a.out, "%s is good: %s, %s in %s, %s\n", a.file, count(len(plan.Sources), "source"),
+						count(stages, "stage"), count(len(plan.Segments), "segment"), count(len(plan.Sinks), "sink"))
 				}
 			}
 			switch {
 			case len(issues) == 0:
 				return nil
 			case format == "text":
-				return fmt.Errorf("%w\n%d mistakes in %s", issues, len(issues), a.file)
+				return fmt.Errorf("%w\n%s in %s", issues, count(len(issues), "mistake"), a.file)
 			}
-			return usage("%d mistakes in %s", len(issues), a.file)
+			return usage("%s in %s", count(len(issues), "mistake"), a.file)
 		},
 	}
 	c.Flags().StringVar(&format, "format", "text", "text, json or github (workflow annotations)")
 	return c
+}
+
+// count says how many of something there are.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func (a *app) schemaCommand() *cobra.Command {

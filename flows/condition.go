@@ -27,12 +27,8 @@ func ParseCondition(source string) (Condition, error) {
 		return Condition{}, nil
 	}
 	program, err := expr.Compile(source, expr.Env(news.Item{}), expr.AsBool())
-	var fault *file.Error
-	if errors.As(err, &fault) { // its Error draws the place over several lines
-		return Condition{}, fmt.Errorf("condition %q: %s at character %d", source, fault.Message, fault.Column+1)
-	}
 	if err != nil {
-		return Condition{}, fmt.Errorf("condition %q: %w", source, err)
+		return Condition{}, explain(source, err)
 	}
 	return Condition{source, program}, nil
 }
@@ -57,7 +53,16 @@ func (c Condition) Match(item *news.Item) (bool, error) {
 	}
 	out, err := expr.Run(c.program, *item)
 	if err != nil {
-		return false, fmt.Errorf("condition %q: %w", c.source, err)
+		return false, explain(c.source, err)
 	}
 	return out.(bool), nil
+}
+
+// explain puts into one line what expr draws over several.
+func explain(source string, err error) error {
+	var fault *file.Error
+	if errors.As(err, &fault) {
+		return fmt.Errorf("condition %q: %s at character %d", source, fault.Message, fault.Column+1)
+	}
+	return fmt.Errorf("condition %q: %w", source, err)
 }

@@ -41,13 +41,21 @@ func New(w io.Writer, o Options) (slog.Handler, error) {
 	var handler slog.Handler
 	switch o.Format {
 	case "json":
-		handler = slog.NewJSONHandler(escaper{w}, &slog.HandlerOptions{Level: o.Level})
+		handler = slog.NewJSONHandler(escaper{w}, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: spellDurations})
 	case "text":
 		handler = newTextHandler(w, o.Level, Colours(w))
 	default:
 		return nil, fmt.Errorf("%q is none of auto, json, text", o.Format)
 	}
 	return o.Redactor.Handler(handler), nil
+}
+
+// spellDurations writes "20s" where slog has a number of nanoseconds.
+func spellDurations(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // Colours reports whether what is written to w may be coloured: w is a terminal

@@ -60,13 +60,13 @@ func TestText(t *testing.T) {
 func TestJSON(t *testing.T) {
 	var out bytes.Buffer
 	l := logger(t, &out, Options{Level: slog.LevelDebug})
-	l.Debug("llm_cache_hit", "ticker", "ACME", "similarity", 0.97)
+	l.Debug("llm_cache_hit", "ticker", "ACME", "similarity", 0.97, "took", 1500*time.Millisecond)
 	var got map[string]any
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
 	delete(got, "time")
-	want := map[string]any{"level": "DEBUG", "msg": "llm_cache_hit", "ticker": "ACME", "similarity": 0.97}
+	want := map[string]any{"level": "DEBUG", "msg": "llm_cache_hit", "ticker": "ACME", "similarity": 0.97, "took": "1.5s"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -9,10 +9,12 @@ import (
 	"syscall"
 )
 
-// pidNamespace tells containers apart that share a host name.
-var pidNamespace = func() string {
+// pidSpace tells where pids mean the same processes: containers and machines may
+// share a host name. After a reboot it is another, and leases have to run out.
+var pidSpace = func() string {
 	namespace, _ := os.Readlink("/proc/self/ns/pid")
-	return namespace
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return namespace + string(bytes.TrimSpace(boot))
 }()
 
 // alive reports whether a process exists. When in doubt it does: its lease

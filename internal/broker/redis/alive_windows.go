@@ -2,7 +2,7 @@ package redis
 
 import "syscall"
 
-const pidNamespace = ""
+const pidSpace = ""
 
 // alive reports whether a process exists. When in doubt it does: its lease
 // then has to run out.

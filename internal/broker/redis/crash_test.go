@@ -37,6 +37,8 @@ type member struct {
 	URL, Topic, Group string
 	Ack               bool
 	Lease             time.Duration
+	InFlight          int
+	MaxDeliveries     int
 }
 
 func beMember(text string) error {
@@ -48,7 +50,13 @@ func beMember(text string) error {
 	if err != nil {
 		return err
 	}
-	s, err := b.Subscriber(broker.Config{Group: c.Group, Lease: c.Lease, Quarantine: protest})
+	s, err := b.Subscriber(broker.Config{
+		Group: c.Group, Lease: c.Lease, InFlight: c.InFlight, MaxDeliveries: c.MaxDeliveries,
+		Quarantine: func(_ context.Context, _ string, m *message.Message, _ error) error {
+			fmt.Println("quarantined " + string(m.Payload))
+			return nil
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -58,6 +66,9 @@ func beMember(text string) error {
 	}
 	for m := range messages {
 		fmt.Println(string(m.Payload))
+		if string(m.Payload) == "deadly" && c.Ack {
+			os.Exit(1)
+		}
 		if c.Ack {
 			m.Ack()
 		}
@@ -168,6 +179,38 @@ func TestDeliveriesSurviveCrashes(t *testing.T) {
 	}
 }
 
+// TestOnlyTheDeadly: of a window full of messages whose process dies again and
+// again, only the one that brings it down ends in quarantine.
+func TestOnlyTheDeadly(t *testing.T) {
+	const innocent = 200
+	g := newGroup(t)
+	payloads := make([]string, innocent+1)
+	for i := range payloads {
+		payloads[i] = fmt.Sprint(i)
+	}
+	payloads[innocent/2] = "deadly"
+	g.publish(open(t, redis.Options{}), payloads...)
+	deaths, quarantined := 0, ""
+	for quarantined == "" {
+		lines, kill := g.start(member{Ack: true, Lease: time.Hour, InFlight: 64, MaxDeliveries: 10})
+		for line := range lines {
+			if rest, found := strings.CutPrefix(line, "quarantined "); found {
+				quarantined = rest
+				g.settled()
+				kill()
+			}
+		}
+		kill()
+		if deaths++; deaths > 30 {
+			t.Fatal("still alive after 30 deaths of its process")
+		}
+	}
+	if quarantined != "deadly" {
+		t.Errorf("%q is in quarantine", quarantined)
+	}
+	t.Logf("after %d deaths", deaths)
+}
+
 // TestKills: through fifty kills nothing is lost.
 func TestKills(t *testing.T) {
 	if testing.Short() {
@@ -178,23 +221,27 @@ func TestKills(t *testing.T) {
 	seen := make(map[string]int)
 	published := 0
 	for i := range kills {
-		lines, kill := g.start(member{Ack: true, Lease: time.Hour})
+		lines, kill := g.start(member{Ack: true, Lease: time.Hour, MaxDeliveries: 1000})
 		for ; published < total*(i+1)/kills; published++ {
 			g.publish(b, fmt.Sprint(published))
 		}
 		for range 1 + i*7%40 {
-			line, open := <-lines
-			if !open {
-				t.Fatal("the member died by itself")
+			select {
+			case line, open := <-lines:
+				if !open {
+					t.Fatal("the member died by itself")
+				}
+				seen[line]++
+			case <-time.After(patience):
+				t.Fatal("the member gets nothing")
 			}
-			seen[line]++
 		}
 		kill()
 		for line := range lines {
 			seen[line]++
 		}
 	}
-	messages := g.subscribe(g.join(b, broker.Config{}))
+	messages := g.subscribe(g.join(b, broker.Config{MaxDeliveries: 1000}))
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	deadline := time.After(patience)
@@ -213,8 +260,4 @@ func TestKills(t *testing.T) {
 		again += n - 1
 	}
 	t.Logf("%d kills, %d messages, %d deliveries repeated", kills, total, again)
-}
-
-func protest(_ context.Context, _ string, m *message.Message, reason error) error {
-	return fmt.Errorf("%s should not be in quarantine: %w", m.UUID, reason)
 }

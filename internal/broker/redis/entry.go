@@ -104,11 +104,11 @@ func entries(reply []any) ([]entry, error) {
 	return out, nil
 }
 
-// An entry of a stream that was given to us, and how often it has been
-// delivered, this time included.
+// An entry of a stream that was given to us.
 type entry struct {
 	redis.XMessage
-	deliveries int64
+	deliveries int64 // this one included
+	suspect    bool  // its last holder died
 }
 
 // published returns the time in an entry's ID, zero if it is not an ID.

@@ -42,7 +42,11 @@ func (s *subscription) keep(ctx context.Context) {
 		}
 		if err == nil && !s.b.opts.KeepAcked && (acked >= trimEvery || acked > 0 && time.Since(trimmed) > trimInterval) {
 			acked, trimmed = 0, time.Now()
-			err = s.trim(ctx)
+			if err := s.trim(ctx); err != nil && ctx.Err() == nil {
+				s.trouble(&s.trims, err) // acks need not wait for it
+			} else {
+				s.trims.up()
+			}
 		}
 		if err != nil && ctx.Err() == nil && !isNoGroup(err) { // the reader recreates the group
 			s.trouble(&s.keeps, err)
@@ -96,7 +100,7 @@ func (s *subscription) flush(ctx context.Context) (acked int, err error) {
 // returnEntries gives entries to the group and forgets them. What is somebody
 // else's by now stays theirs.
 func (s *subscription) returnEntries(ctx context.Context, ds []*delivery, idle int64, change int) error {
-	for owner, ids := range byConsumer(ds) {
+	for owner, ids := range s.byConsumer(ds) {
 		if _, err := s.b.move(ctx, s.topic, s.group, owner, returned, idle, change, ids); err != nil && !isNoGroup(err) {
 			return err
 		}
@@ -260,7 +264,13 @@ func (s *subscription) forget(ds []*delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range ds {
+		if s.held[d.ID] != d {
+			continue
+		}
 		delete(s.held, d.ID)
+		if d.suspect {
+			s.suspects--
+		}
 	}
 }
 
@@ -272,7 +282,10 @@ func ids(ds []*delivery) []string {
 	return out
 }
 
-func byConsumer(ds []*delivery) map[string][]string {
+// byConsumer sorts those that are still ours by the name they were read under.
+func (s *subscription) byConsumer(ds []*delivery) map[string][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	out := make(map[string][]string)
 	for _, d := range ds {
 		if !d.lost {

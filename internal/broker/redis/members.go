@@ -141,4 +141,4 @@ func (b *Broker) resign(ctx context.Context, topic, group string, m membership) 
 }
 
 // where is the place in which a pid means a process.
-func (b *Broker) where() string { return b.host + pidNamespace }
+func (b *Broker) where() string { return b.host + pidSpace }

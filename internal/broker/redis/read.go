@@ -26,6 +26,7 @@ type reader struct {
 	next    time.Time     // of the next survey
 	stale   time.Time     // of the next look for entries whose lease has run out
 	newOnly bool          // this round: the last one took what was pending
+	waiting bool          // suspects are to be taken when those in hand are settled
 }
 
 // A source is pending entries that may be claimed.
@@ -86,7 +87,9 @@ func (r *reader) round() error {
 	if from := r.backlogFrom(); from != "" {
 		took, err := r.readBacklog(from, n)
 		n -= took
-		return err
+		if err != nil || took > 0 || !r.waiting {
+			return err
+		}
 	}
 	// What is pending elsewhere gets half of the window at most: messages that
 	// fail again and again must not keep new ones out.
@@ -133,6 +136,9 @@ func (r *reader) round() error {
 
 // patience is how long a read may block.
 func (r *reader) patience() time.Duration {
+	if r.waiting {
+		return 5 * time.Millisecond
+	}
 	return max(time.Until(r.nextSurvey()), time.Millisecond)
 }
 
@@ -263,30 +269,63 @@ func (r *reader) claimFrom(ctx context.Context, from source, start string, limit
 	if err != nil {
 		return 0, "", err
 	}
-	ids := make(map[string][]string) // by owner
-	r.mu.Lock()
+	ids, coming := make(map[string][]string), 0 // by owner
+	r.waiting = false
 	for _, p := range pending {
-		_, have := r.held[p.ID]
-		if !have && (p.Consumer != returned || from.owner == returned) {
-			ids[p.Consumer] = append(ids[p.Consumer], p.ID)
+		switch {
+		case r.have(p.ID):
+			continue
+		case from.owner == returned:
+		case p.Consumer == returned: // its time has not come
+			continue
+		case !r.admits(p.RetryCount, coming):
+			r.waiting, last = true, p.ID
 		}
+		if r.waiting {
+			break
+		}
+		ids[p.Consumer] = append(ids[p.Consumer], p.ID)
+		coming++
 	}
-	r.mu.Unlock()
 	for owner, ids := range ids {
-		owned := source{owner, from.record, from.idle}
-		entries, err := r.b.claim(ctx, r.topic, r.group, r.consumer(), owned, ids)
+		entries, err := r.b.claim(ctx, r.topic, r.group, r.consumer(), source{owner, from.record, from.idle}, ids)
 		if err != nil {
 			return took, "", err
 		}
-		if owner != returned && owner != r.consumer() {
-			events.WithLabelValues(r.topic, "taken_over").Add(float64(len(entries)))
+		if owner != returned {
+			for i := range entries {
+				entries[i].suspect = true
+			}
+			if owner != r.consumer() {
+				events.WithLabelValues(r.topic, "taken_over").Add(float64(len(entries)))
+			}
 		}
 		took += r.take(entries)
 	}
-	if len(pending) == limit && (took > 0 || from.owner == r.consumer()) {
+	if last == "" && len(pending) == limit && (took > 0 || from.owner == r.consumer()) {
 		last = "(" + pending[limit-1].ID
 	}
 	return took, last, nil
+}
+
+// admits reports whether an entry whose holder died may be taken, with so many
+// others of the kind on their way. With each further death half as many may be
+// in hand at the same time, until they come one by one: then only the message
+// that brings its process down is still counted towards MaxDeliveries, and not the
+// whole window that happens to be in hand each time.
+func (s *subscription) admits(deliveries int64, coming int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	halvings := min(max(deliveries-1, 0), 62)
+	return s.suspects+coming < max(1, s.s.config.InFlight>>halvings)
+}
+
+// have reports whether an entry is in hand.
+func (s *subscription) have(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, have := s.held[id]
+	return have
 }
 
 func (s *subscription) consumer() string {

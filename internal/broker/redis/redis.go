@@ -126,7 +126,8 @@ func parse(rawURL string) (*redis.Options, error) {
 	return options, nil
 }
 
-// The client prints to stderr what it also returns as errors.
+// The client prints to stderr what it also returns as errors. Its logger is one
+// for the whole process.
 var quiet sync.Once
 
 type silence struct{}

@@ -88,6 +88,7 @@ func (s *Subscriber) subscribe(ctx context.Context, topic string) (*subscription
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
+		sub.stop()
 		sub.cut()
 		_ = s.b.resign(context.WithoutCancel(ctx), topic, s.config.Group, member)
 		return nil, errors.New("the subscriber is closed")

@@ -33,16 +33,17 @@ type subscription struct {
 	drop    context.CancelFunc
 	inHand  sync.WaitGroup // deliveries that are not settled
 
-	reads, keeps, quarantines health
+	reads, keeps, trims, quarantines health
 
-	mu      sync.Mutex
-	member  membership
-	held    map[string]*delivery // every entry in hand, and settled ones until Redis knows
-	acks    []*delivery
-	nacks   []*delivery
-	backlog string        // where to go on in our own pending entries; "" when they are all in hand
-	due     []time.Time   // when entries that we returned may be delivered again
-	wake    chan struct{} // there are acks or nacks
+	mu       sync.Mutex
+	member   membership
+	held     map[string]*delivery // every entry in hand, and settled ones until Redis knows
+	suspects int                  // of those, entries whose last holder died
+	acks     []*delivery
+	nacks    []*delivery
+	backlog  string        // where to go on in our own pending entries; "" when they are all in hand
+	due      []time.Time   // when entries that we returned may be delivered again
+	wake     chan struct{} // there are acks or nacks
 }
 
 // A delivery is an entry in hand.
@@ -68,6 +69,7 @@ func newSubscription(ctx context.Context, s *Subscriber, topic string, m members
 	}
 	sub.reads = health{log: sub.log, begin: "reading fails; trying again until it does not", end: "reading works again"}
 	sub.keeps = health{log: sub.log, begin: "acks and leases fail; trying again until they do not", end: "acks and leases work again"}
+	sub.trims = health{log: sub.log, begin: "trimming fails; trying again until it does not", end: "trimming works again"}
 	sub.quarantines = health{log: sub.log, begin: "quarantine refuses a message; trying again until it does not", end: "quarantine takes messages again"}
 	sub.reading, sub.stop = context.WithCancel(ctx)
 	sub.hands, sub.drop = context.WithCancel(context.WithoutCancel(ctx))
@@ -128,6 +130,9 @@ func (s *subscription) hold(entries []entry) []*delivery {
 		}
 		d := &delivery{entry: e, consumer: s.member.name, read: now}
 		s.held[e.ID] = d
+		if d.suspect {
+			s.suspects++
+		}
 		fresh = append(fresh, d)
 	}
 	return fresh

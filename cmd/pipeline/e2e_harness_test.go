@@ -301,43 +301,39 @@ func (w *world) publish(items ...*news.Item) {
 	}
 }
 
-// binary builds the program once for all tests that run at the same time, without
-// the race detector, and removes it after the last of them.
+// binary returns the program, built without the race detector by the first test
+// that asks.
 func binary(tb testing.TB) string {
 	tb.Helper()
-	built.Lock()
-	defer built.Unlock()
-	if built.users == 0 {
-		dir, err := os.MkdirTemp("", "pipeline-e2e-")
-		if err != nil {
-			tb.Fatal(err)
-		}
-		built.dir = dir
-		out, err := exec.Command("go", "build", "-o", dir+string(filepath.Separator), ".").CombinedOutput()
-		if err != nil {
-			os.RemoveAll(dir)
-			tb.Fatalf("build: %v\n%s", err, out)
-		}
+	path, err := build()
+	if err != nil {
+		tb.Fatal(err)
 	}
-	built.users++
-	tb.Cleanup(func() {
-		built.Lock()
-		defer built.Unlock()
-		if built.users--; built.users == 0 {
-			os.RemoveAll(built.dir)
-		}
-	})
-	name := "pipeline"
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	return filepath.Join(built.dir, name)
+	return path
 }
 
-var built struct {
-	sync.Mutex
-	users int
-	dir   string
+var buildDir string
+
+var build = sync.OnceValues(func() (path string, err error) {
+	if buildDir, err = os.MkdirTemp("", "pipeline-e2e-"); err != nil {
+		return "", err
+	}
+	path = filepath.Join(buildDir, "pipeline")
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// tidy removes the program after the last test.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	defer func() { os.RemoveAll(buildDir) }()
+	return t.M.Run()
 }
 
 // A child is a process that runs the world's pipeline.
@@ -379,7 +375,7 @@ func (w *world) start(env ...string) *child {
 	w.Cleanup(func() {
 		c.kill()
 		if w.Failed() {
-			w.Logf("the end of %s:\n%s", filepath.Base(c.log), c.tail(30))
+			w.Logf("the end of %s:\n%s", filepath.Base(c.log), c.tail(6))
 		}
 	})
 	return c

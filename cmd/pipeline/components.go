@@ -32,7 +32,7 @@ func catalog(r *resources) flows.Catalog {
 		Sources: []flows.SourceKind{
 			jsonl.Kind(),
 			rss.Kind(),
-			stream.Kind(r.Broker, r.Quarantine),
+			stream.Kind(r.Foreign, r.Quarantine),
 			webhook.Kind(),
 		},
 		Stages: []flows.StageKind{

@@ -43,6 +43,7 @@ type resources struct {
 
 	mu      sync.Mutex
 	broker  broker.Broker
+	foreign broker.Broker
 	beside  beside
 	answers store.Answers
 	models  map[string]model
@@ -97,7 +98,7 @@ func (r *resources) close() error {
 	for _, c := range slices.Backward(r.closers) {
 		errs = append(errs, c())
 	}
-	r.closers, r.broker, r.beside, r.answers = nil, nil, nil, nil
+	r.closers, r.broker, r.foreign, r.beside, r.answers = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -124,6 +125,28 @@ func (r *resources) Broker() (broker.Broker, error) {
 		return r.broker.Close, nil
 	})
 	return r.broker, err
+}
+
+// Foreign returns a broker on the same server for topics that belong to others:
+// it deletes nothing from them.
+func (r *resources) Foreign() (broker.Broker, error) {
+	if !strings.HasPrefix(r.plan.Broker, "redis") {
+		return r.Broker() // a file is the pipeline's own
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.foreign != nil {
+		return r.foreign, nil
+	}
+	err := r.open(func(ctx context.Context) (func() error, error) {
+		b, err := redisbroker.Open(ctx, r.plan.Broker, redisbroker.Options{Name: r.plan.Name, Logger: r.log, KeepAcked: true})
+		if err != nil {
+			return nil, fmt.Errorf("open broker: %w", err)
+		}
+		r.foreign = b
+		return b.Close, nil
+	})
+	return r.foreign, err
 }
 
 // besideBroker opens claims, ledger and embeddings.

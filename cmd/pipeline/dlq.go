@@ -151,18 +151,20 @@ func (d *dlq) ls(ctx context.Context, _ []string) error {
 			return err
 		}
 		if n == 0 {
-			fmt.Fprintln(w, "ID\tWHEN\tSTAGE\tTRIES\tREASON\tTITLE")
+			fmt.Fprintln(w, "ID\tWHEN\tSTAGE\tTRIES\tTITLE\tREASON")
 		}
 		if n++; d.limit > 0 && n > d.limit {
 			continue
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.id(), p.At.Local().Format(time.DateTime), p.stage,
-			p.Message.Metadata.Get(flows.MetaPoisonAttempts), line(p.reason, 60), line(p.title, 50))
+			p.Message.Metadata.Get(flows.MetaPoisonAttempts), line(p.title, 40), line(p.reason, 80))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	switch {
+	case n == 0 && d.stage == "" && d.match == "":
+		fmt.Fprintf(d.out, "%s is empty.\n", d.poison)
 	case n == 0:
 		fmt.Fprintf(d.out, "%s holds nothing like that.\n", d.poison)
 	case d.limit > 0 && n > d.limit:
@@ -200,15 +202,20 @@ func (d *dlq) show(ctx context.Context, args []string) error {
 	return fmt.Errorf("%s has no message %q; `pipeline dlq ls` lists them", d.poison, args[0])
 }
 
+// named makes sure that messages were named, in one way.
+func (d *dlq) named(args []string) error {
+	switch {
+	case len(args) == 0 && !d.all:
+		return usage("name messages by ID, or choose with --all, --stage and --match")
+	case len(args) > 0 && (d.all || d.stage != "" || d.match != ""):
+		return usage("name messages or choose them with --all, --stage and --match, not both")
+	}
+	return nil
+}
+
 // each calls do with what the arguments and flags choose, in batches, and then
 // removes those it did from the poison topic. It returns how many that were.
 func (d *dlq) each(ctx context.Context, args []string, do func([]poisoned) ([]poisoned, error)) (int, error) {
-	if len(args) == 0 && !d.all {
-		return 0, usage("name messages by ID, or choose with --all, --stage and --match")
-	}
-	if len(args) > 0 && d.all {
-		return 0, usage("name messages or say --all, not both")
-	}
 	wanted := map[string]bool{}
 	for _, a := range args {
 		wanted[a] = false
@@ -262,6 +269,9 @@ func (d *dlq) each(ctx context.Context, args []string, do func([]poisoned) ([]po
 }
 
 func (d *dlq) requeue(ctx context.Context, args []string) error {
+	if err := d.named(args); err != nil {
+		return err
+	}
 	pub := d.broker.Publisher()
 	left := 0
 	n, err := d.each(ctx, args, func(batch []poisoned) (sent []poisoned, err error) {
@@ -291,6 +301,9 @@ func (d *dlq) requeue(ctx context.Context, args []string) error {
 }
 
 func (d *dlq) drop(ctx context.Context, args []string) error {
+	if err := d.named(args); err != nil {
+		return err
+	}
 	n, err := d.each(ctx, args, func(batch []poisoned) ([]poisoned, error) { return batch, nil })
 	fmt.Fprintf(d.out, "%d dropped\n", n)
 	return err

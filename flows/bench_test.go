@@ -3,7 +3,6 @@ package flows_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -13,7 +12,6 @@ import (
 	"catalyst/internal/broker"
 	"catalyst/internal/broker/embedded"
 	"catalyst/internal/broker/redis"
-	"catalyst/internal/sqlite"
 	"catalyst/internal/testenv"
 )
 
@@ -29,15 +27,7 @@ func BenchmarkEngine(b *testing.B) {
 		benchmarkEngine(b, br)
 	})
 	b.Run("embedded", func(b *testing.B) {
-		path := filepath.Join(b.TempDir(), "b.db")
-		db, err := sqlite.Open(b.Context(), path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer db.Close()
-		if _, err := sqlite.Migrate(b.Context(), db); err != nil {
-			b.Fatal(err)
-		}
+		path := testenv.File(b)
 		br, err := embedded.Open(b.Context(), path, embedded.Options{Name: "bench", Logger: quiet})
 		if err != nil {
 			b.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +20,6 @@ import (
 	"catalyst/internal/broker/embedded"
 	"catalyst/internal/broker/redis"
 	"catalyst/internal/news"
-	"catalyst/internal/sqlite"
 	"catalyst/internal/testenv"
 )
 
@@ -30,16 +28,8 @@ var quiet = slog.New(slog.DiscardHandler)
 // brokers are what the engine is tested on.
 var brokers = map[string]func(t *testing.T) func() broker.Broker{
 	"embedded": func(t *testing.T) func() broker.Broker {
-		path := filepath.Join(t.TempDir(), "b.db")
+		path := testenv.File(t)
 		return func() broker.Broker {
-			db, err := sqlite.Open(t.Context(), path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { db.Close() })
-			if _, err := sqlite.Migrate(t.Context(), db); err != nil {
-				t.Fatal(err)
-			}
 			b, err := embedded.Open(t.Context(), path, embedded.Options{Name: "p", Logger: quiet})
 			if err != nil {
 				t.Fatal(err)

@@ -24,6 +24,9 @@ type Kind[T any] struct {
 	Knobs Knobs
 	// After names kinds of stages, each of which must stand before this one.
 	After []string
+	// Follows names kinds of stages that, if they are in the file, must stand before
+	// this one to be of any use.
+	Follows []string
 	// New builds the component from a configuration of Config's type.
 	New func(b *Build, config any) (T, error)
 }

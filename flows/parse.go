@@ -109,6 +109,7 @@ func (p *parser) stages(plan *Plan, list *yaml.Node) map[string]bool {
 	topics := map[string]bool{plan.Topic: true, plan.Poison: true}
 	seen := newNames(p, "stages", "stage")
 	var kinds []string           // enabled, in order
+	var placed []placedStage     // the same, with their elements
 	disabled := map[string]int{} // kind → line
 	for i, element := range p.elements("stages", list) {
 		path := fmt.Sprintf("stages[%d]", i)
@@ -147,10 +148,32 @@ func (p *parser) stages(plan *Plan, list *yaml.Node) map[string]bool {
 				"it gathers %d messages, but only %d may be in flight", w.Window(), plan.Engine.InFlight)
 		}
 		kinds = append(kinds, word)
+		placed = append(placed, placedStage{element, kind})
 		segment.Stages = append(segment.Stages, spec)
 	}
 	plan.Segments = append(plan.Segments, segment)
+	p.follows(placed)
 	return topics
+}
+
+type placedStage struct {
+	element *yaml.Node
+	kind    StageKind
+}
+
+// follows reports stages that stand before what they should follow.
+func (p *parser) follows(stages []placedStage) {
+	for i, s := range stages {
+		for _, leader := range s.kind.Follows {
+			is := func(o placedStage) bool { return o.kind.Name == leader }
+			late := slices.IndexFunc(stages[i+1:], is)
+			if late < 0 || slices.ContainsFunc(stages[:i], is) {
+				continue
+			}
+			p.Report(s.element, s.kind.Name, fmt.Sprintf("move %s at line %d above it", leader, stages[i+1:][late].element.Line),
+				"%s must stand before it, or it is of no use", leader)
+		}
+	}
 }
 
 // topic reads `- topic: name`.

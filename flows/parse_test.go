@@ -35,6 +35,8 @@ func (nothing) Deliver(context.Context, []*Message) error                   { re
 func (nothing) Run(context.Context, Publish) error                          { return nil }
 
 func toyCatalog() Catalog {
+	judge := NewKind(StageKind{Name: "judge", Doc: "does nothing", Follows: []string{"lookup"}}, toy{},
+		func(*Build, toy) (Stage, error) { return nothing{}, nil })
 	stage := func(name string, after ...string) StageKind {
 		return NewKind(StageKind{Name: name, Doc: "does nothing", After: after, Knobs: Knobs{Workers: 2}}, toy{Size: 5},
 			func(*Build, toy) (Stage, error) { return nothing{}, nil })
@@ -42,7 +44,7 @@ func toyCatalog() Catalog {
 	return Catalog{
 		Sources: []SourceKind{NewKind(SourceKind{Name: "feed"}, toy{}, func(*Build, toy) (Source, error) { return nothing{}, nil })},
 		Sinks:   []SinkKind{NewKind(SinkKind{Name: "console"}, toy{}, func(*Build, toy) (Sink, error) { return nothing{}, nil })},
-		Stages:  []StageKind{stage("dedupe"), stage("batch"), stage("lookup"), stage("remember", "lookup")},
+		Stages:  []StageKind{stage("dedupe"), stage("batch"), stage("lookup"), stage("remember", "lookup"), judge},
 		Sections: []Section{{Key: "models", Read: func(r *config.Reader, value *yaml.Node) []string {
 			var names []string
 			if value != nil {
@@ -130,6 +132,8 @@ func TestParseReportsEveryMistake(t *testing.T) {
 		{"same name twice in different segments", "name: x\nstages:\n  - batch\n  - topic: t\n  - batch\nsinks: [console]\n", `5:5: batch: the stage at line 3`},
 		{"order", "name: x\nstages:\n  - remember\n  - lookup\nsinks: [console]\n", "3:5: remember: it needs lookup before it"},
 		{"order, disabled", "name: x\nstages:\n  - lookup: {enabled: false}\n  - remember\nsinks: [console]\n", "lookup at line 3 is disabled: disable remember too"},
+		{"of no use there", "name: x\nstages:\n  - judge\n  - topic: t\n  - lookup\nsinks: [console]\n",
+			"3:5: judge: lookup must stand before it, or it is of no use (move lookup at line 5 above it)"},
 		{"window", "name: x\nengine: {in_flight: 10}\nstages:\n  - batch: {size: 11}\nsinks: [console]\n", "it gathers 11 messages, but only 10 may be in flight"},
 		{"circle", "name: x\nstages:\n  - topic: news.raw\nsinks: [console]\n", `"news.raw" is already a topic`},
 		{"topic of poison", "name: x\nstages:\n  - topic: news.poison\nsinks: [console]\n", `"news.poison" is already a topic`},

@@ -4,8 +4,12 @@
 package testenv
 
 import (
+	"context"
 	"os"
+	"path/filepath"
 	"testing"
+
+	"catalyst/internal/sqlite"
 )
 
 // Redis returns the URL of a Redis server, from REDIS_URL. Tests share it, so
@@ -15,6 +19,21 @@ func Redis(tb testing.TB) string { return need(tb, "REDIS_URL") }
 // Postgres returns the URL of a PostgreSQL server with pgvector, from
 // DATABASE_URL. Tests share it, so each makes a schema of its own.
 func Postgres(tb testing.TB) string { return need(tb, "DATABASE_URL") }
+
+// File returns the path of an embedded database of the test's own, up to date.
+func File(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "test.db")
+	db, err := sqlite.Open(context.Background(), path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := sqlite.Migrate(context.Background(), db); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
 
 // SharedData returns the folder of evaluation data beside the project, and
 // skips the test where it is absent: it is not part of the project.

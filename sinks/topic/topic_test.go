@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,22 +16,12 @@ import (
 	"catalyst/internal/broker"
 	"catalyst/internal/broker/embedded"
 	"catalyst/internal/news"
-	"catalyst/internal/sqlite"
+	"catalyst/internal/testenv"
 )
 
 func newBroker(t *testing.T) broker.Broker {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "catalyst.db")
-	db, err := sqlite.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sqlite.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	path := testenv.File(t)
 	b, err := embedded.Open(context.Background(), path, embedded.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -99,6 +99,7 @@ func Kind(providers Providers) flows.StageKind {
 		Doc:     "has a language model judge an item, asking providers in order",
 		Example: "- llm_router: {tiers: [ollama, gemini, anthropic]}",
 		Knobs:   flows.Knobs{Workers: 5, Timeout: 5 * time.Minute},
+		Follows: []string{"semantic_cache"},
 	}, Defaults, func(b *flows.Build, c Config) (flows.Stage, error) {
 		return New(c, providers, b.Logger), nil
 	})

@@ -29,6 +29,7 @@ func Kind() flows.StageKind {
 		Example: "- remember",
 		Knobs:   flows.Knobs{OnError: flows.OnErrorPass},
 		After:   []string{"semantic_cache"},
+		Follows: []string{"llm_router"},
 	}, Config{}, func(b *flows.Build, _ Config) (flows.Stage, error) {
 		memory, ok := b.Before("semantic_cache").(Memory)
 		if !ok {

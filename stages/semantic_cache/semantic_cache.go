@@ -65,7 +65,7 @@ var requests = metrics.Counter("llm_cache_requests_total",
 	"Items looked up in the semantic cache, by result.", "result") // hit, miss, error
 
 // Kind describes the stage. answers and embeddings return the stores, the same
-// ones each time; they are first called for the first batch. models names, for
+// ones each time; they are first called at the start. models names, for
 // an item, whatever decides its verdict besides the item itself: the prompt with
 // its version and the models that may be asked.
 func Kind(answers func() (store.Answers, error), embeddings func() (store.Embeddings, error), models func(*news.Item) string) flows.StageKind {
@@ -111,6 +111,19 @@ type stage struct {
 	reading  outage.Guard
 	writing  outage.Guard
 	sweep    sweep
+}
+
+// Start opens the store: whoever gave a wrong address learns it now and not from the
+// first item. The pipeline runs without.
+func (s *stage) Start(ctx context.Context) error {
+	began, err := s.reading.Do(ctx, func(context.Context) error {
+		_, err := s.answers()
+		return err
+	})
+	if began {
+		s.log.WarnContext(ctx, "semantic cache does not answer; items go on to the models", "error", err)
+	}
+	return ctx.Err()
 }
 
 func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.Message, error) {

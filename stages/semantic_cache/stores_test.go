@@ -2,31 +2,20 @@ package semanticcache
 
 import (
 	"log/slog"
-	"path/filepath"
 	"testing"
 
 	"catalyst/flows"
 	"catalyst/flows/flowstest"
 	"catalyst/internal/news"
-	"catalyst/internal/sqlite"
 	"catalyst/internal/store"
 	sqlitestore "catalyst/internal/store/sqlite"
+	"catalyst/internal/testenv"
 )
 
 // On the embedded store: what one process remembers another finds, exact and
 // similar, and items of all sorts go through.
 func TestOnARealStore(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "catalyst.db")
-	db, err := sqlite.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sqlite.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	path := testenv.File(t)
 	process := func() *setting {
 		s, err := sqlitestore.Open(t.Context(), path, "test")
 		if err != nil {

@@ -15,21 +15,8 @@ import (
 	"catalyst/internal/store"
 	sqlitestore "catalyst/internal/store/sqlite"
 	"catalyst/internal/store/storetest"
+	"catalyst/internal/testenv"
 )
-
-func newFile(tb testing.TB) string {
-	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "catalyst.db")
-	db, err := sqlite.Open(tb.Context(), path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { db.Close() })
-	if _, err := sqlite.Migrate(tb.Context(), db); err != nil {
-		tb.Fatal(err)
-	}
-	return path
-}
 
 func open(tb testing.TB, path, pipeline string) *sqlitestore.Store {
 	tb.Helper()
@@ -42,19 +29,19 @@ func open(tb testing.TB, path, pipeline string) *sqlitestore.Store {
 }
 
 func TestClaims(t *testing.T) {
-	storetest.Claims(t, func(tb testing.TB) store.Claims { return open(tb, newFile(tb), "p") })
+	storetest.Claims(t, func(tb testing.TB) store.Claims { return open(tb, testenv.File(tb), "p") })
 }
 
 func TestLedger(t *testing.T) {
-	storetest.Ledger(t, func(tb testing.TB) store.Ledger { return open(tb, newFile(tb), "p") })
+	storetest.Ledger(t, func(tb testing.TB) store.Ledger { return open(tb, testenv.File(tb), "p") })
 }
 
 func TestEmbeddings(t *testing.T) {
-	storetest.Embeddings(t, func(tb testing.TB) store.Embeddings { return open(tb, newFile(tb), "p") })
+	storetest.Embeddings(t, func(tb testing.TB) store.Embeddings { return open(tb, testenv.File(tb), "p") })
 }
 
 func TestAnswers(t *testing.T) {
-	storetest.Answers(t, func(tb testing.TB) store.Answers { return open(tb, newFile(tb), "p") })
+	storetest.Answers(t, func(tb testing.TB) store.Answers { return open(tb, testenv.File(tb), "p") })
 }
 
 // Two processes that claim the same keys at once agree on who owns them. Another
@@ -63,7 +50,7 @@ func TestClaimsOfTwoProcesses(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need a privilege")
 	}
-	path := newFile(t)
+	path := testenv.File(t)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(filepath.Dir(path), link); err != nil {
 		t.Fatal(err)
@@ -94,7 +81,7 @@ func TestClaimsOfTwoProcesses(t *testing.T) {
 
 // Pipelines in one file do not take one another's items for duplicates.
 func TestPipelinesApart(t *testing.T) {
-	path := newFile(t)
+	path := testenv.File(t)
 	one, two := open(t, path, "one"), open(t, path, "two")
 	for _, s := range []*sqlitestore.Store{one, two} {
 		mine := fmt.Sprintf("%p", s)
@@ -113,7 +100,7 @@ func TestPipelinesApart(t *testing.T) {
 
 // What has expired leaves the file.
 func TestPurge(t *testing.T) {
-	path := newFile(t)
+	path := testenv.File(t)
 	s := open(t, path, "p")
 	ctx := t.Context()
 	for i := range 50 {
@@ -146,7 +133,7 @@ func TestPurge(t *testing.T) {
 
 // A vector that is not what the contract says is never a perfect match.
 func TestOddVectors(t *testing.T) {
-	s := open(t, newFile(t), "p")
+	s := open(t, testenv.File(t), "p")
 	scope := store.Scope{Namespace: "n"}
 	nan := float32(math.NaN())
 	for i, v := range [][]float32{{0, 0}, {nan, 1}, {1}, {}, {1, 2, 3}} {
@@ -167,7 +154,7 @@ func TestOddVectors(t *testing.T) {
 }
 
 func BenchmarkNearest(b *testing.B) {
-	s := open(b, newFile(b), "p")
+	s := open(b, testenv.File(b), "p")
 	scope := store.Scope{Namespace: "n", Tickers: "AAPL"}
 	var answers []store.Answer
 	for i := range 1_000 {

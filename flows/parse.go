@@ -161,17 +161,23 @@ type placedStage struct {
 	kind    StageKind
 }
 
-// follows reports stages that stand before what they should follow.
+// follows reports the last stage of a kind if what it should follow stands only
+// behind it. (Of two routers, one may stand before the cache.)
 func (p *parser) follows(stages []placedStage) {
+	last := map[string]int{}
 	for i, s := range stages {
+		last[s.kind.Name] = i
+	}
+	for i, s := range stages {
+		if last[s.kind.Name] != i {
+			continue
+		}
 		for _, leader := range s.kind.Follows {
-			is := func(o placedStage) bool { return o.kind.Name == leader }
-			late := slices.IndexFunc(stages[i+1:], is)
-			if late < 0 || slices.ContainsFunc(stages[:i], is) {
-				continue
+			first := slices.IndexFunc(stages, func(o placedStage) bool { return o.kind.Name == leader })
+			if first > i {
+				p.Report(s.element, s.kind.Name, fmt.Sprintf("move %s at line %d above it", leader, stages[first].element.Line),
+					"it must stand behind %s", leader)
 			}
-			p.Report(s.element, s.kind.Name, fmt.Sprintf("move %s at line %d above it", leader, stages[i+1:][late].element.Line),
-				"%s must stand before it, or it is of no use", leader)
 		}
 	}
 }

@@ -112,6 +112,13 @@ sinks:
 	}
 }
 
+func TestParseTakesAStageBetweenTwoThatFollowIt(t *testing.T) {
+	_, issues := parseText(t, "name: x\nstages:\n  - judge\n  - lookup\n  - judge: {name: second}\nsinks: [console]\n")
+	if issues != "" {
+		t.Error(issues)
+	}
+}
+
 func TestParseReportsEveryMistake(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"not a mapping", "- a\n", "1:1: a pipeline is a mapping of keys"},
@@ -133,7 +140,7 @@ func TestParseReportsEveryMistake(t *testing.T) {
 		{"order", "name: x\nstages:\n  - remember\n  - lookup\nsinks: [console]\n", "3:5: remember: it needs lookup before it"},
 		{"order, disabled", "name: x\nstages:\n  - lookup: {enabled: false}\n  - remember\nsinks: [console]\n", "lookup at line 3 is disabled: disable remember too"},
 		{"of no use there", "name: x\nstages:\n  - judge\n  - topic: t\n  - lookup\nsinks: [console]\n",
-			"3:5: judge: lookup must stand before it, or it is of no use (move lookup at line 5 above it)"},
+			"3:5: judge: it must stand behind lookup (move lookup at line 5 above it)"},
 		{"window", "name: x\nengine: {in_flight: 10}\nstages:\n  - batch: {size: 11}\nsinks: [console]\n", "it gathers 11 messages, but only 10 may be in flight"},
 		{"circle", "name: x\nstages:\n  - topic: news.raw\nsinks: [console]\n", `"news.raw" is already a topic`},
 		{"topic of poison", "name: x\nstages:\n  - topic: news.poison\nsinks: [console]\n", `"news.poison" is already a topic`},

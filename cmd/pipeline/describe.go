@@ -22,6 +22,7 @@ type part struct {
 	Doc     string         `json:"doc"`
 	Example string         `json:"example,omitempty"`
 	After   []string       `json:"after,omitempty"`
+	Follows []string       `json:"follows,omitempty"`
 	Fields  []config.Field `json:"fields"`
 
 	config, knobs any
@@ -47,7 +48,7 @@ type topicConfig struct {
 
 func appendParts[T any](parts []part, section string, kinds []flows.Kind[T], knobs any) []part {
 	for _, k := range kinds {
-		p := part{Section: section, Name: k.Name, Doc: k.Doc, Example: k.Example, After: k.After,
+		p := part{Section: section, Name: k.Name, Doc: k.Doc, Example: k.Example, After: k.After, Follows: k.Follows,
 			Fields: config.Describe(k.Config), config: k.Config, knobs: knobs}
 		if _, stage := knobs.(flows.Knobs); stage {
 			p.knobs = k.Knobs.OrDefault()
@@ -120,6 +121,9 @@ func describe(w io.Writer, p part) {
 	fmt.Fprintf(w, "%s (in %s): %s\n", p.Name, p.Section, p.Doc)
 	if len(p.After) > 0 {
 		fmt.Fprintf(w, "It needs %s before it.\n", strings.Join(p.After, " and "))
+	}
+	if len(p.Follows) > 0 {
+		fmt.Fprintf(w, "It stands behind %s, if that is there.\n", strings.Join(p.Follows, " and "))
 	}
 	if p.Example != "" {
 		fmt.Fprintf(w, "\n%s\n", indent(p.Example, "    "))

@@ -88,6 +88,15 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
+// Refs names the tiers, which must be in the file.
+func (c Config) Refs() []flows.Ref {
+	var refs []flows.Ref
+	for _, name := range c.Tiers {
+		refs = append(refs, flows.Ref{Field: "tiers", Section: "providers", Name: name})
+	}
+	return refs
+}
+
 // Providers returns the provider of pipeline.yaml with a name; an
 // [llm.ErrNotConfigured] where it is left out.
 type Providers func(name string) (llm.Provider, error)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -43,7 +44,8 @@ func (s *step) run(ctx context.Context, batch []*Message) []*Message {
 			timeout = defaultTimeout
 		}
 		stepCtx, cancel := context.WithTimeout(ctx, timeout)
-		out, err := s.safely(stepCtx, chosen)
+		// A copy: whatever the stage does to its slice, no message is lost from sight.
+		out, err := s.safely(stepCtx, slices.Clone(chosen))
 		cancel()
 		passing = s.sort(chosen, out, passing, err)
 	}
@@ -114,7 +116,7 @@ func (s *step) sort(chosen, out, passing []*Message, err error) []*Message {
 		out = nil
 	}
 	for _, m := range out {
-		if !m.leave(s) {
+		if m == nil || !m.leave(s) {
 			s.bug(m, errIntruder)
 			continue
 		}
@@ -163,7 +165,11 @@ func (s *step) account(m *Message, passing []*Message) []*Message {
 
 func (s *step) bug(m *Message, err error) {
 	s.stats.bugs.Add(1)
-	s.log.Error("stage_bug", "stage", s.name, "id", m.ID, "error", err)
+	id := "none"
+	if m != nil {
+		id = m.ID
+	}
+	s.log.Error("stage_bug", "stage", s.name, "id", id, "error", err)
 }
 
 // fan delivers every message to several sinks, each by its own step. A sink

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,13 @@ func TestStepGivesEveryMessageOnePlace(t *testing.T) {
 		{"a stranger does not go on", func(_ context.Context, b []*Message) ([]*Message, error) {
 			return append(b, NewMessage("x", &news.Item{})), nil
 		}, Knobs{}, "m0:on m1:on m2:on", 1},
+		{"nothing among what it returns", func(_ context.Context, b []*Message) ([]*Message, error) {
+			return append([]*Message{nil}, b...), nil
+		}, Knobs{}, "m0:on m1:on m2:on", 1},
+		{"the slice it was given spoiled", func(_ context.Context, b []*Message) ([]*Message, error) {
+			b[1].Drop("old")
+			return slices.DeleteFunc(b, (*Message).Settled), nil // which clears what it cuts off
+		}, Knobs{}, "m0:on m1:dropped(old) m2:on", 0},
 		{"a panic is a failure", func(context.Context, []*Message) ([]*Message, error) {
 			panic("oh")
 		}, Knobs{}, "m0:failed m1:failed m2:failed", 0},

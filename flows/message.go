@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,6 +28,7 @@ type Message struct {
 	// step has the message in hand, or had it last; returned says that it gave
 	// the message back. Only the goroutine of that step touches them.
 	step     *step
+	work     context.Context // of that step: ends when the process must stop now
 	returned bool
 
 	parent *Message // it was split or shared from
@@ -89,8 +91,8 @@ func (m *Message) Fail(err error) {
 		return
 	}
 	policy := OnErrorRetry
-	if m.step != nil && m.step.knobs.OnError != "" {
-		policy = m.step.knobs.OnError
+	if m.step != nil && m.step.knobs.OnError != "" && m.work.Err() == nil {
+		policy = m.step.knobs.OnError // which has no say over work that was interrupted
 	}
 	switch policy {
 	case OnErrorDrop:
@@ -141,6 +143,7 @@ func (m *Message) Split(items ...*news.Item) []*Message {
 			Item:   item,
 			Meta:   maps.Clone(m.Meta),
 			step:   m.step,
+			work:   m.work,
 			parent: m,
 		}
 	}
@@ -166,8 +169,8 @@ func (m *Message) SetMeta(key, value string) {
 	m.Meta[key] = value
 }
 
-// enter puts m into the hands of a step.
-func (m *Message) enter(s *step) { m.step, m.returned = s, false }
+// enter puts m into the hands of a step, whose work ends with ctx at the latest.
+func (m *Message) enter(ctx context.Context, s *step) { m.step, m.work, m.returned = s, ctx, false }
 
 // leave takes m, or a child of a message, back from s. It returns false if s
 // did not have it, or gave it back before.

@@ -34,10 +34,10 @@ func (s *step) run(ctx context.Context, batch []*Message) []*Message {
 	started := time.Now()
 	s.stats.in.Add(int64(len(batch)))
 
-	chosen, passing := s.choose(batch)
+	chosen, passing := s.choose(ctx, batch)
 	if len(chosen) > 0 {
 		for _, m := range chosen {
-			m.enter(s)
+			m.enter(ctx, s)
 		}
 		timeout := s.knobs.Timeout
 		if timeout == 0 {
@@ -62,7 +62,7 @@ func (s *step) run(ctx context.Context, batch []*Message) []*Message {
 
 // choose divides batch into messages that meet `when` and those that pass by.
 // Without a condition, which is the common case, it allocates nothing.
-func (s *step) choose(batch []*Message) (chosen, passing []*Message) {
+func (s *step) choose(ctx context.Context, batch []*Message) (chosen, passing []*Message) {
 	if s.knobs.When.IsZero() {
 		return batch, nil
 	}
@@ -70,13 +70,13 @@ func (s *step) choose(batch []*Message) (chosen, passing []*Message) {
 		yes, err := s.knobs.When.Match(m.Item)
 		switch {
 		case err != nil:
-			m.enter(s)
+			m.enter(ctx, s)
 			m.Fail(Permanent(err))
 			passing = s.account(m, passing)
 		case yes:
 			chosen = append(chosen, m)
 		case s.unrouted != "":
-			m.enter(s)
+			m.enter(ctx, s)
 			m.Drop(s.unrouted)
 			passing = s.account(m, passing)
 		default:

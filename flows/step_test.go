@@ -297,3 +297,26 @@ func BenchmarkSixPassThroughStages(b *testing.B) {
 type passStage struct{}
 
 func (passStage) Process(_ context.Context, b []*Message) ([]*Message, error) { return b, nil }
+
+// A stage that is interrupted has not failed, whatever on_error says: the message
+// is given back, and not dropped or passed on without the stage's work.
+func TestInterruptionIsNoFailureForOnError(t *testing.T) {
+	for _, policy := range []OnError{OnErrorDrop, OnErrorPass, OnErrorPoison, OnErrorRetry} {
+		for name, stop := range map[string]stageFunc{
+			"returned": func(ctx context.Context, _ []*Message) ([]*Message, error) { return nil, ctx.Err() },
+			"settled": func(ctx context.Context, b []*Message) ([]*Message, error) {
+				b[0].Fail(ctx.Err())
+				return nil, nil
+			},
+		} {
+			work, abort := context.WithCancel(t.Context())
+			abort()
+			s := newStep(stop, Knobs{OnError: policy})
+			in := messages(1)
+			out := s.run(work, in)
+			if o := in[0].Outcome(); o.Fate != Failed || len(out) > 0 {
+				t.Errorf("on_error %s, %s: %d go on, outcome %v, want one that is given back", policy, name, len(out), o)
+			}
+		}
+	}
+}

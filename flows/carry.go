@@ -37,7 +37,7 @@ func (i *intake) run() {
 		batch := []*Message{m}
 		for sent := false; !sent; {
 			in := i.in
-			if len(batch) == intakeBatch {
+			if len(batch) == intakeBatch || batch[0].alone {
 				in = nil
 			}
 			select {
@@ -47,6 +47,10 @@ func (i *intake) run() {
 				if !more {
 					i.out <- batch
 					return
+				}
+				if m.alone {
+					i.out <- batch
+					batch = nil
 				}
 				batch = append(batch, m)
 			}
@@ -113,7 +117,7 @@ func (g *gather) run() {
 				return
 			}
 			for _, m := range element.([]*Message) {
-				if g.Urgent != nil && g.Urgent(m) {
+				if m.alone || g.Urgent != nil && g.Urgent(m) {
 					g.out <- []*Message{m}
 					continue
 				}

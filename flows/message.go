@@ -31,6 +31,10 @@ type Message struct {
 	work     context.Context // of that step: ends when the process must stop now
 	returned bool
 
+	// alone: it goes in batches of its own, because it failed before. What a batch
+	// fails of may be one message's doing, and the others must not share its end.
+	alone bool
+
 	parent *Message // it was split or shared from
 	tell   func(Outcome)
 
@@ -144,6 +148,7 @@ func (m *Message) Split(items ...*news.Item) []*Message {
 			Meta:   maps.Clone(m.Meta),
 			step:   m.step,
 			work:   m.work,
+			alone:  m.alone,
 			parent: m,
 		}
 	}

@@ -18,7 +18,7 @@ var errInterrupted = errors.New("interrupted by shutdown")
 // (reason_poisoned, topic_poisoned, handler_poisoned, subscriber_poisoned).
 const (
 	MetaPoisonStage    = "stage_poisoned"    // where it failed
-	MetaPoisonAttempts = "attempts_poisoned" // how often it was tried
+	MetaPoisonAttempts = "attempts_poisoned" // how often it was tried; while it is retried, how often so far
 	MetaPoisonAt       = "at_poisoned"       // RFC 3339
 	MetaPoisonReason   = "reason_poisoned"
 	MetaPoisonTopic    = "topic_poisoned" // where it came from and is requeued to
@@ -46,8 +46,8 @@ func retry(r Retry, stop <-chan struct{}, log *slog.Logger) message.HandlerMiddl
 				if err == nil || errors.Is(err, errInterrupted) {
 					return nil, err
 				}
+				wm.Metadata.Set(MetaPoisonAttempts, strconv.Itoa(attempt))
 				if attempt >= r.Attempts || IsPermanent(err) {
-					wm.Metadata.Set(MetaPoisonAttempts, strconv.Itoa(attempt))
 					wm.Metadata.Set(MetaPoisonAt, time.Now().UTC().Format(time.RFC3339))
 					return nil, err
 				}

@@ -45,10 +45,10 @@ func TestRetry(t *testing.T) {
 		waits    [][2]time.Duration // least and most
 	}{
 		{"success", nil, nil, "", nil},
-		{"one failure", []error{boom}, nil, "", [][2]time.Duration{{time.Second, 3 * time.Second}}},
+		{"one failure", []error{boom}, nil, "1", [][2]time.Duration{{time.Second, 3 * time.Second}}},
 		{"gives up", []error{boom, boom, boom, boom}, boom, "3", [][2]time.Duration{{time.Second, 3 * time.Second}, {1500 * time.Millisecond, 4500 * time.Millisecond}}},
 		{"permanent", []error{Permanent(boom)}, boom, "1", nil},
-		{"retry after", []error{RetryAfter(boom, time.Minute)}, nil, "", [][2]time.Duration{{time.Minute, time.Minute}}},
+		{"retry after", []error{RetryAfter(boom, time.Minute)}, nil, "1", [][2]time.Duration{{time.Minute, time.Minute}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

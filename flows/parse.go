@@ -3,6 +3,7 @@ package flows
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -86,13 +87,19 @@ func (p *parser) plan(root *yaml.Node) *Plan {
 	plan.Sources = readList(p, "sources", "source", values["sources"], p.catalog.Sources, identityOf)
 	plan.Sinks = readList(p, "sinks", "sink", values["sinks"], p.catalog.Sinks, knobsOf)
 	topics := p.stages(plan, values["stages"])
-	if len(plan.Sinks) == 0 {
+	if len(plan.Sinks) == 0 && !p.faulty("sinks") {
 		p.Report(cmpNode(values["sinks"], root), "sinks", "add `- console`", "at least one sink must be enabled")
 	}
 	for _, check := range p.checks {
 		check(topics)
 	}
 	return plan
+}
+
+// faulty reports whether an element of a list could not be read, so that nothing can
+// be said about what the list lacks.
+func (p *parser) faulty(section string) bool {
+	return slices.ContainsFunc(p.Issues(), func(i config.Issue) bool { return strings.HasPrefix(i.Path, section) })
 }
 
 func cmpNode(a, b *yaml.Node) *yaml.Node {

@@ -127,6 +127,7 @@ func TestParseReportsEveryMistake(t *testing.T) {
 		{"bad name", "name: My Bot\nsinks: [console]\n", `1:7: name: "My Bot" has characters other than`},
 		{"broker", "name: x\nbroker: kafka://u:hush@h\nsinks: [console]\n", "2:9: broker: the address must begin with redis:// or rediss:// or sqlite://"},
 		{"store", "name: x\nstore: data.db\nsinks: [console]\n", "2:8: store: the address must begin with postgres:// or"},
+		{"only an unknown sink", "name: x\nsinks: [consle]\n", `2:9: sinks[0]: unknown sink "consle" (did you mean "console"?)`},
 		{"no sinks", "name: x\n", "sinks: at least one sink must be enabled"},
 		{"unknown stage", "name: x\nstages:\n  - dedup\nsinks: [console]\n", `3:5: stages[0]: unknown stage "dedup" (did you mean "dedupe"?)`},
 		{"unknown setting", "name: x\nstages:\n  - batch: {sise: 3}\nsinks: [console]\n", `3:13: batch: unknown key "sise" (did you mean "size"?)`},

@@ -114,6 +114,7 @@ func (s *segment) decode(wm *message.Message) (*Message, error) {
 		return nil, fmt.Errorf("payload is no item: %w", err)
 	}
 	m := NewMessage(wm.UUID, item)
+	m.alone = wm.Metadata.Get(MetaPoisonAttempts) != ""
 	if len(wm.Metadata) > 0 {
 		m.Meta = maps.Clone(map[string]string(wm.Metadata))
 		for _, key := range poisonMeta {

@@ -10,7 +10,8 @@ import (
 //
 // Process returns the messages that go on, in any order. A message it leaves out
 // must have been settled with Drop or Fail, or been Split; an error fails all
-// it was given and has not settled. It starts no goroutine that outlives the call.
+// it was given and has not settled. They come again one by one, so that none shares
+// the end of another. It starts no goroutine that outlives the call.
 // It may be called concurrently, and again with a message it has already seen: the
 // second time it must come to an answer that does no harm. It leaves the slice it was
 // given as it is. Package flowstest checks all this.

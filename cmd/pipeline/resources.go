@@ -41,14 +41,52 @@ type resources struct {
 	http      httpConfig
 	providers []flows.Spec[llm.Provider]
 
-	mu      sync.Mutex
-	broker  broker.Broker
-	foreign broker.Broker
-	beside  beside
-	answers store.Answers
-	models  map[string]model
-	client  *http.Client
-	closers []func() error
+	broker  lazy[broker.Broker]
+	foreign lazy[broker.Broker]
+	beside  lazy[beside]
+	answers lazy[store.Answers]
+
+	mu     sync.Mutex
+	models map[string]model
+	client *http.Client
+}
+
+// A lazy resource is opened when it is first needed, and where that failed, when it
+// is needed again. Each has a lock of its own: a server that does not answer holds
+// up those who need it, and nobody else.
+type lazy[T any] struct {
+	mu     sync.Mutex
+	value  T
+	closer func() error // nil while it is not open
+}
+
+func (l *lazy[T]) get(open func(context.Context) (T, func() error, error)) (T, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closer != nil {
+		return l.value, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	value, closer, err := open(ctx)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	l.value, l.closer = value, closer
+	return value, nil
+}
+
+// close closes what is open. A second call does nothing.
+func (l *lazy[T]) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closer == nil {
+		return nil
+	}
+	closer := l.closer
+	l.closer = nil
+	return closer()
 }
 
 // beside is what lives beside the broker.
@@ -79,52 +117,27 @@ func (r *resources) readProviders(reader *config.Reader, value *yaml.Node) (name
 	return names
 }
 
-// open calls f with a context of its own and keeps what has to be closed.
-func (r *resources) open(f func(context.Context) (close func() error, err error)) error {
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
-	defer cancel()
-	closer, err := f(ctx)
-	if closer != nil {
-		r.closers = append(r.closers, closer)
-	}
-	return err
-}
-
-// close closes what was opened, the last first. A second call does nothing.
+// close closes what was opened. A second call does nothing.
 func (r *resources) close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var errs []error
-	for _, c := range slices.Backward(r.closers) {
-		errs = append(errs, c())
-	}
-	r.closers, r.broker, r.foreign, r.beside, r.answers = nil, nil, nil, nil, nil
-	return errors.Join(errs...)
+	return errors.Join(r.answers.close(), r.beside.close(), r.foreign.close(), r.broker.close())
 }
 
 // Broker returns the plan's broker.
 func (r *resources) Broker() (broker.Broker, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.broker != nil {
-		return r.broker, nil
-	}
-	err := r.open(func(ctx context.Context) (_ func() error, err error) {
-		if path, ok := strings.CutPrefix(r.plan.Broker, "sqlite://"); ok {
-			if err := r.migrateFile(ctx, path); err != nil {
-				return nil, err
-			}
-			r.broker, err = embedded.Open(ctx, path, embedded.Options{Name: r.plan.Name, Logger: r.log})
-		} else {
-			r.broker, err = redisbroker.Open(ctx, r.plan.Broker, redisbroker.Options{Name: r.plan.Name, Logger: r.log})
+	return r.broker.get(func(ctx context.Context) (broker.Broker, func() error, error) {
+		path, ok := strings.CutPrefix(r.plan.Broker, "sqlite://")
+		if !ok {
+			return r.openRedis(ctx, redisbroker.Options{})
 		}
+		if err := r.migrateFile(ctx, path); err != nil {
+			return nil, nil, fmt.Errorf("open broker: %w", err)
+		}
+		b, err := embedded.Open(ctx, path, embedded.Options{Name: r.plan.Name, Logger: r.log})
 		if err != nil {
-			r.broker = nil
-			return nil, fmt.Errorf("open broker: %w", err)
+			return nil, nil, fmt.Errorf("open broker: %w", err)
 		}
-		return r.broker.Close, nil
+		return b, b.Close, nil
 	})
-	return r.broker, err
 }
 
 // Foreign returns a broker on the same server for topics that belong to others:
@@ -133,46 +146,36 @@ func (r *resources) Foreign() (broker.Broker, error) {
 	if !strings.HasPrefix(r.plan.Broker, "redis") {
 		return r.Broker() // a file is the pipeline's own
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.foreign != nil {
-		return r.foreign, nil
-	}
-	err := r.open(func(ctx context.Context) (func() error, error) {
-		b, err := redisbroker.Open(ctx, r.plan.Broker, redisbroker.Options{Name: r.plan.Name, Logger: r.log, KeepAcked: true})
-		if err != nil {
-			return nil, fmt.Errorf("open broker: %w", err)
-		}
-		r.foreign = b
-		return b.Close, nil
+	return r.foreign.get(func(ctx context.Context) (broker.Broker, func() error, error) {
+		return r.openRedis(ctx, redisbroker.Options{KeepAcked: true})
 	})
-	return r.foreign, err
+}
+
+func (r *resources) openRedis(ctx context.Context, o redisbroker.Options) (broker.Broker, func() error, error) {
+	o.Name, o.Logger = r.plan.Name, r.log
+	b, err := redisbroker.Open(ctx, r.plan.Broker, o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open broker: %w", err)
+	}
+	return b, b.Close, nil
 }
 
 // besideBroker opens claims, ledger and embeddings.
 func (r *resources) besideBroker() (beside, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.beside != nil {
-		return r.beside, nil
-	}
-	err := r.open(func(ctx context.Context) (func() error, error) {
+	return r.beside.get(func(ctx context.Context) (beside, func() error, error) {
 		if path, ok := strings.CutPrefix(r.plan.Broker, "sqlite://"); ok {
-			s, closer, err := r.openFile(ctx, path)
+			s, err := r.openFile(ctx, path)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			r.beside = s
-			return closer, nil
+			return s, s.Close, nil
 		}
 		s, err := redisstore.Open(r.plan.Broker, r.plan.Name)
 		if err != nil {
-			return nil, fmt.Errorf("open claims and ledger: %w", err)
+			return nil, nil, fmt.Errorf("open claims and ledger: %w", err)
 		}
-		r.beside = s
-		return s.Close, nil
+		return s, s.Close, nil
 	})
-	return r.beside, err
 }
 
 func (r *resources) Claims() (store.Claims, error)         { return r.besideBroker() }
@@ -181,33 +184,25 @@ func (r *resources) Embeddings() (store.Embeddings, error) { return r.besideBrok
 
 // Answers returns the plan's store of cached answers.
 func (r *resources) Answers() (store.Answers, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.answers != nil {
-		return r.answers, nil
-	}
-	err := r.open(func(ctx context.Context) (func() error, error) {
+	return r.answers.get(func(ctx context.Context) (store.Answers, func() error, error) {
 		if path, ok := strings.CutPrefix(r.plan.Store, "sqlite://"); ok {
-			s, closer, err := r.openFile(ctx, path)
+			s, err := r.openFile(ctx, path)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			r.answers = s
-			return closer, nil
+			return s, s.Close, nil
 		}
 		if r.plan.Engine.Migrate {
 			if _, err := postgres.Migrate(ctx, r.plan.Store); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		s, err := postgres.Open(ctx, r.plan.Store)
 		if err != nil {
-			return nil, fmt.Errorf("open store: %w", err)
+			return nil, nil, fmt.Errorf("open store: %w", err)
 		}
-		r.answers = s
-		return func() error { s.Close(); return nil }, nil
+		return s, func() error { s.Close(); return nil }, nil
 	})
-	return r.answers, err
 }
 
 func isPostgres(url string) bool {
@@ -215,15 +210,15 @@ func isPostgres(url string) bool {
 }
 
 // openFile opens the embedded store, up to date.
-func (r *resources) openFile(ctx context.Context, path string) (*sqlitestore.Store, func() error, error) {
+func (r *resources) openFile(ctx context.Context, path string) (*sqlitestore.Store, error) {
 	if err := r.migrateFile(ctx, path); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s, err := sqlitestore.Open(ctx, path, r.plan.Name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open store: %w", err)
+		return nil, fmt.Errorf("open store: %w", err)
 	}
-	return s, s.Close, nil
+	return s, nil
 }
 
 // migrateFile brings an embedded file up to date, or checks that it is.

@@ -34,17 +34,21 @@ type app struct {
 // load reads the pipeline and returns its plan and the resources it names.
 func (a *app) load() (*flows.Plan, *resources, error) {
 	text, err := os.ReadFile(a.file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, usage("%s does not exist; name the pipeline with -f, or run in the folder that holds it", a.file)
-	}
 	if err != nil {
-		return nil, nil, usage("read pipeline: %w", err)
+		return nil, nil, a.unreadable(err)
 	}
 	env, err := a.environment()
 	if err != nil {
 		return nil, nil, err
 	}
 	return a.parse(a.file, text, env)
+}
+
+func (a *app) unreadable(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage("%s does not exist; name the pipeline with -f, or run in the folder that holds it", a.file)
+	}
+	return usage("read pipeline: %w", err)
 }
 
 func (a *app) parse(file string, text []byte, env func(string) (string, bool)) (*flows.Plan, *resources, error) {

@@ -31,14 +31,16 @@ func (a *app) demoCommand() *cobra.Command {
 			"alerts are shown on the terminal, and the environment's servers and keys are not used.",
 		Example: "  pipeline demo\n  pipeline demo --stand-in   # with verdicts, from a stand-in for a model",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.demo(c.Context(), standIn)
+			return a.demo(c.Context(), standIn, c.Flag("file").Changed)
 		},
 	}
 	c.Flags().BoolVar(&standIn, "stand-in", false, "answer as a model would, by a keyword rule: shows verdicts and the cache at work, and means nothing")
 	return c
 }
 
-func (a *app) demo(ctx context.Context, standIn bool) (err error) {
+// demo runs the pipeline of this folder, or the shipped one where there is none and
+// none was named.
+func (a *app) demo(ctx context.Context, standIn, named bool) (err error) {
 	started := time.Now()
 	folder, err := os.MkdirTemp("", "pipeline-demo-")
 	if err != nil {
@@ -61,10 +63,10 @@ func (a *app) demo(ctx context.Context, standIn bool) (err error) {
 	switch own, err := os.ReadFile(a.file); {
 	case err == nil:
 		text = own
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && !named:
 		file = "the default pipeline.yaml"
 	default:
-		return err
+		return a.unreadable(err)
 	}
 	plan, r, err := a.parse(file, text, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	if err != nil {

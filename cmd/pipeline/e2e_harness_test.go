@@ -373,10 +373,11 @@ func (w *world) start(env ...string) *child {
 		c.cmd.Wait()
 		close(c.ended)
 	}()
+	number := w.starts
 	w.Cleanup(func() {
 		c.kill()
-		if w.Failed() {
-			w.Logf("the end of %s:\n%s", filepath.Base(c.log), c.tail(6))
+		if w.Failed() && number > w.starts-2 {
+			w.Logf("the end of %s:\n%s", filepath.Base(c.log), c.tail(8))
 		}
 	})
 	return c

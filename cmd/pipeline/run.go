@@ -46,7 +46,7 @@ func (a *app) execute(ctx context.Context, plan *flows.Plan, r *resources) (e *f
 		return nil, err
 	}
 	defer metrics.Registry.Unregister(c)
-	stop := serve(ctx, r.http, e, r.log)
+	stop := serve(ctx, r.http, e, r.log, a.redact)
 	defer stop()
 	return e, e.Run(ctx)
 }

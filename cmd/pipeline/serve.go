@@ -21,8 +21,9 @@ type httpConfig struct {
 var defaultHTTP = httpConfig{Listen: "127.0.0.1:8080"}
 
 // serve answers for health and metrics until ctx ends. An address that is taken
-// is no reason not to trade: it is logged, and the pipeline runs without.
-func serve(ctx context.Context, cfg httpConfig, e *flows.Engine, log *slog.Logger) (stop func()) {
+// is no reason not to trade: it is logged, and the pipeline runs without. What is
+// told of errors passes through redact.
+func serve(ctx context.Context, cfg httpConfig, e *flows.Engine, log *slog.Logger, redact func(string) string) (stop func()) {
 	if cfg.Listen == "" || cfg.Listen == "off" {
 		return func() {}
 	}
@@ -31,7 +32,7 @@ func serve(ctx context.Context, cfg httpConfig, e *flows.Engine, log *slog.Logge
 		log.Warn("http_unavailable", "listen", cfg.Listen, "error", err)
 		return func() {}
 	}
-	server := &http.Server{Handler: health(e), ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	server := &http.Server{Handler: health(e, redact), ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -50,7 +51,7 @@ func serve(ctx context.Context, cfg httpConfig, e *flows.Engine, log *slog.Logge
 
 // health answers /healthz (the process lives), /readyz (and everything it depends
 // on answers) and /metrics.
-func health(e *flows.Engine) http.Handler {
+func health(e *flows.Engine, redact func(string) string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Write([]byte("ok\n"))
@@ -58,7 +59,7 @@ func health(e *flows.Engine) http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 		defer cancel()
-		answer := readiness(ctx, e)
+		answer := readiness(ctx, e, redact)
 		w.Header().Set("Content-Type", "application/json")
 		if !answer.Ready {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -75,13 +76,13 @@ type readyAnswer struct {
 	Paused map[string]string `json:"paused,omitempty"` // by topic
 }
 
-func readiness(ctx context.Context, e *flows.Engine) readyAnswer {
+func readiness(ctx context.Context, e *flows.Engine, redact func(string) string) readyAnswer {
 	a := readyAnswer{Faults: map[string]string{}, Paused: map[string]string{}}
 	for name, err := range e.Check(ctx) {
-		a.Faults[name] = err.Error()
+		a.Faults[name] = redact(err.Error())
 	}
 	for topic, o := range e.Outages() {
-		a.Paused[topic] = o.Dependency + " since " + o.Since.UTC().Format(time.RFC3339) + ": " + o.Err.Error()
+		a.Paused[topic] = o.Dependency + " since " + o.Since.UTC().Format(time.RFC3339) + ": " + redact(o.Err.Error())
 	}
 	a.Ready = len(a.Faults) == 0 && len(a.Paused) == 0
 	return a

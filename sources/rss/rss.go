@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"catalyst/flows"
@@ -68,7 +69,18 @@ func (c Config) Validate() error {
 	if c.MaxItems <= 0 {
 		faults = append(faults, config.At("max_items", "%d: want at least 1", c.MaxItems))
 	}
+	switch {
+	case valid && edgarHost(u.Hostname()) && !strings.Contains(c.UserAgent, "@"):
+		faults = append(faults, config.At("user_agent", "EDGAR refuses callers who give no name and e-mail address, as in \"Example Ltd news@example.com\""))
+	case strings.TrimSpace(c.UserAgent) == "":
+		faults = append(faults, config.At("user_agent", "is empty: say who asks, and where to complain"))
+	}
 	return errors.Join(faults...)
+}
+
+func edgarHost(host string) bool {
+	host = strings.ToLower(host)
+	return host == "sec.gov" || strings.HasSuffix(host, ".sec.gov")
 }
 
 func loopback(host string) bool {

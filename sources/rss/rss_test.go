@@ -351,6 +351,9 @@ func TestConfig(t *testing.T) {
 		{func(c *Config) { c.URL = "http://127.0.0.1/"; c.Every = 0 }, "every"},
 		{func(c *Config) { c.URL = "feed://example.com" }, "url"},
 		{func(c *Config) { c.URL = "https:///x?hush" }, "url"},
+		{func(c *Config) { c.UserAgent = " " }, "user_agent: is empty"},
+		{func(c *Config) { c.URL = "https://www.sec.gov/cgi-bin/browse-edgar" }, "user_agent: EDGAR refuses"},
+		{func(c *Config) { c.URL, c.UserAgent = "https://www.sec.gov/", "Example news@example.com" }, ""},
 		{func(c *Config) { c.Timeout, c.MaxSize, c.MaxItems, c.MaxEvery = 0, 0, 0, -1 }, "max_items"},
 	} {
 		c := Defaults
@@ -362,8 +365,8 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	c := Config{}
-	if err := c.Validate(); err == nil || strings.Count(err.Error(), "\n") != 4 {
-		t.Errorf("an empty configuration: %v; want five faults at once", err)
+	if err := c.Validate(); err == nil || strings.Count(err.Error(), "\n") != 5 {
+		t.Errorf("an empty configuration: %v; want six faults at once", err)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // New builds the components of plan. Nothing is started; if it fails, what was
 // built is closed.
 func New(plan *Plan, b broker.Broker, log *slog.Logger) (*Engine, error) {
-	e := &Engine{plan: plan, broker: b, log: log, stop: make(chan struct{})}
+	e := &Engine{plan: plan, broker: b, log: log, stop: make(chan struct{}), grace: defaultGrace}
 	if err := e.build(); err != nil {
 		return nil, errors.Join(err, e.close())
 	}

@@ -28,7 +28,8 @@ type Engine struct {
 	reporter *reporter
 	closers  []func() error
 
-	stop chan struct{} // closed when nothing new may begin
+	stop  chan struct{} // closed when nothing new may begin
+	grace time.Duration
 }
 
 type named[T any] struct {
@@ -59,7 +60,9 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	select {
 	case <-router.Running():
 	case err := <-routed:
-		return fmt.Errorf("subscribe: %w", err)
+		return errors.Join(fmt.Errorf("subscribe: %w", err), e.giveUp(abort))
+	case <-ctx.Done():
+		return e.giveUp(abort)
 	}
 	died := make(chan string, len(handlers))
 	for i, h := range handlers {
@@ -83,15 +86,43 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 
 	e.log.Info("pipeline_stopping", "drain", e.plan.Engine.Drain)
 	endSources()
-	<-sourced
+	late := !within(e.grace, sourced)
 	close(e.stop)
 	failure = errors.Join(failure, e.drain(abort), router.Close(), <-routed)
 	for _, s := range e.segments {
-		failure = errors.Join(failure, s.end())
+		failure = errors.Join(failure, s.end(e.grace))
 	}
-	e.reporter.end()
+	e.reporter.end(abort)
+	if late && !within(0, sourced) {
+		failure = errors.Join(failure, errors.New("a source ignores the end of its context: see which ones have logged source_ended"))
+	}
 	e.log.Info("pipeline_stopped")
 	return failure
+}
+
+// defaultGrace is how long the engine waits for what has been told to end.
+const defaultGrace = 5 * time.Second
+
+// within reports whether something comes within a time.
+func within[T any](d time.Duration, c <-chan T) bool {
+	select {
+	case <-c:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+// giveUp ends what was started when not all of it could be.
+func (e *Engine) giveUp(abort func()) error {
+	abort()
+	close(e.stop)
+	var faults []error
+	for _, s := range e.segments {
+		faults = append(faults, s.sub.Close(), s.end(e.grace))
+	}
+	e.reporter.end(abort)
+	return errors.Join(faults...)
 }
 
 func (e *Engine) startComponents(ctx context.Context) error {
@@ -128,7 +159,7 @@ func (e *Engine) startComponents(ctx context.Context) error {
 // dozen allocations. work is the context of stages and
 // outlives Run's; it ends when draining has taken too long.
 func (e *Engine) router(work context.Context) (_ *message.Router, handlers []*message.Handler, _ error) {
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: e.plan.Engine.Drain + time.Second}, watermill.NopLogger{})
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: e.grace}, watermill.NopLogger{})
 	if err != nil {
 		return nil, nil, err
 	}

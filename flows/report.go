@@ -15,6 +15,7 @@ type reporter struct {
 	sinks []named[Reporter]
 	log   *slog.Logger
 	queue chan report
+	stop  chan struct{} // closed when what is queued is all there will be
 	done  chan struct{}
 }
 
@@ -26,10 +27,11 @@ type report struct {
 const (
 	reportQueue   = 1000
 	reportTimeout = 30 * time.Second
+	lastReports   = 5 * time.Second // for what is queued when the engine stops
 )
 
 func newReporter(sinks []named[Sink], log *slog.Logger) *reporter {
-	r := &reporter{log: log, queue: make(chan report, reportQueue), done: make(chan struct{})}
+	r := &reporter{log: log, queue: make(chan report, reportQueue), stop: make(chan struct{}), done: make(chan struct{})}
 	for _, s := range sinks {
 		if it, ok := s.it.(Reporter); ok {
 			r.sinks = append(r.sinks, named[Reporter]{s.Name, it})
@@ -54,25 +56,47 @@ func (r *reporter) tell(s *segment, wm *message.Message, o Outcome) {
 	}
 }
 
-// run tells until the queue is closed or ctx ends.
+// run tells until end is called, and then what is queued; nothing once ctx has ended.
 func (r *reporter) run(ctx context.Context) {
 	defer close(r.done)
-	for rep := range r.queue {
-		for _, sink := range r.sinks {
-			if ctx.Err() != nil {
-				break
+	for {
+		select {
+		case rep := <-r.queue:
+			r.report(ctx, rep)
+		case <-r.stop:
+			for {
+				select {
+				case rep := <-r.queue:
+					r.report(ctx, rep)
+				default:
+					return
+				}
 			}
-			ctx, cancel := context.WithTimeout(ctx, reportTimeout)
-			if err := sink.it.Report(ctx, rep.message, rep.outcome); err != nil {
-				r.log.Warn("report_failed", "sink", sink.Name, "id", rep.message.ID, "error", err)
-			}
-			cancel()
 		}
 	}
 }
 
-// end waits for what is queued.
-func (r *reporter) end() {
-	close(r.queue)
-	<-r.done
+func (r *reporter) report(ctx context.Context, rep report) {
+	for _, sink := range r.sinks {
+		if ctx.Err() != nil {
+			return
+		}
+		within, cancel := context.WithTimeout(ctx, reportTimeout)
+		err := sink.it.Report(within, rep.message, rep.outcome)
+		cancel()
+		if err != nil {
+			r.log.Warn("report_failed", "sink", sink.Name, "id", rep.message.ID, "error", err)
+		}
+	}
+}
+
+// end waits a moment for what is queued, and then calls abort, which ends the
+// context of run. The process waits no longer for a courtesy.
+func (r *reporter) end(abort func()) {
+	close(r.stop)
+	select {
+	case <-r.done:
+	case <-time.After(lastReports):
+		abort()
+	}
 }

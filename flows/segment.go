@@ -57,15 +57,13 @@ func (s *segment) start(ctx context.Context, stages []Stage, tail streams.Flow) 
 }
 
 // end closes the flow and waits for its goroutines. A stage that does not return
-// although its context has ended is reported, not waited for.
-func (s *segment) end() error {
+// although its context has ended is reported, and not waited for longer than grace.
+func (s *segment) end(grace time.Duration) error {
 	close(s.intake.in)
-	select {
-	case <-s.finished:
+	if within(grace, s.finished) {
 		return nil
-	case <-time.After(5 * time.Second):
-		return fmt.Errorf("segment %s: a stage ignores the end of its context", s.topic)
 	}
+	return fmt.Errorf("segment %s: a stage ignores the end of its context", s.topic)
 }
 
 // handle is the Watermill handler: nil acknowledges.

@@ -289,7 +289,7 @@ func BenchmarkSixPassThroughStages(b *testing.B) {
 	b.ResetTimer()
 	<-done
 	b.StopTimer()
-	if err := s.end(); err != nil {
+	if err := s.end(time.Second); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -1,0 +1,201 @@
+package flows_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"catalyst/internal/broker"
+)
+
+// memory is a broker for tests in which time is not real: it keeps everything in
+// memory, and nothing but what a test tells it to do goes wrong. What it promises
+// is what package broker says, for one group.
+type memory struct {
+	mu     sync.Mutex
+	topics map[string]*memoryTopic
+
+	// What goes wrong, if not nil.
+	publishing  func(topic string, ms []*message.Message) error
+	subscribing func(ctx context.Context, topic string) error
+}
+
+type memoryTopic struct {
+	stored  []*message.Message
+	pending int
+	next    int
+	more    chan struct{} // closed when something is stored
+}
+
+func newMemory() *memory { return &memory{topics: map[string]*memoryTopic{}} }
+
+// topic returns a topic; b.mu is held.
+func (b *memory) topic(name string) *memoryTopic {
+	t := b.topics[name]
+	if t == nil {
+		t = &memoryTopic{more: make(chan struct{})}
+		b.topics[name] = t
+	}
+	return t
+}
+
+type memoryPublisher struct{ *memory }
+
+func (memoryPublisher) Close() error { return nil }
+
+func (b memoryPublisher) Publish(topic string, ms ...*message.Message) error {
+	if b.publishing != nil {
+		if err := b.publishing(topic, ms); err != nil {
+			return err
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topic(topic)
+	for _, m := range ms {
+		t.stored = append(t.stored, m.Copy())
+	}
+	close(t.more)
+	t.more = make(chan struct{})
+	return nil
+}
+
+func (b *memory) Publisher() message.Publisher { return memoryPublisher{b} }
+
+func (b *memory) Subscriber(c broker.Config) (broker.Subscriber, error) {
+	s := &memorySubscriber{b: b, credits: make(chan struct{}, c.InFlight)}
+	s.reading, s.stop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+func (b *memory) Lag(_ context.Context, topic, _ string) (broker.Lag, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topic(topic)
+	return broker.Lag{Waiting: int64(len(t.stored) - t.next), Pending: int64(t.pending)}, nil
+}
+
+func (b *memory) Len(_ context.Context, topic string) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return int64(len(b.topic(topic).stored)), nil
+}
+
+func (b *memory) Browse(_ context.Context, topic, _ string, _ int) (all []broker.Stored, _ error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, m := range b.topic(topic).stored {
+		all = append(all, broker.Stored{Position: strconv.Itoa(i), Message: m.Copy()})
+	}
+	return all, nil
+}
+
+func (b *memory) Delete(context.Context, string, ...string) (int, error) {
+	return 0, errors.New("memory: nothing is deleted")
+}
+func (b *memory) Ping(context.Context) error { return nil }
+func (b *memory) Close() error               { return nil }
+
+type memorySubscriber struct {
+	b       *memory
+	credits chan struct{}
+	reading context.Context
+	stop    context.CancelFunc
+	readers sync.WaitGroup
+	hands   sync.WaitGroup
+	outs    []chan *message.Message
+	once    sync.Once
+}
+
+func (s *memorySubscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	if s.b.subscribing != nil {
+		if err := s.b.subscribing(ctx, topic); err != nil {
+			return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
+		}
+	}
+	out := make(chan *message.Message)
+	s.outs = append(s.outs, out)
+	s.readers.Go(func() { s.read(topic, out) })
+	return out, nil
+}
+
+func (s *memorySubscriber) read(topic string, out chan *message.Message) {
+	for s.reading.Err() == nil {
+		s.b.mu.Lock()
+		t := s.b.topic(topic)
+		if t.next == len(t.stored) {
+			more := t.more
+			s.b.mu.Unlock()
+			select {
+			case <-more:
+			case <-s.reading.Done():
+			}
+			continue
+		}
+		m := t.stored[t.next]
+		t.next++
+		t.pending++
+		s.b.mu.Unlock()
+		s.hands.Go(func() { s.hand(t, m, out) })
+	}
+}
+
+// hand delivers m until it is acknowledged, a second after each Nack.
+func (s *memorySubscriber) hand(t *memoryTopic, m *message.Message, out chan *message.Message) {
+	for {
+		select {
+		case s.credits <- struct{}{}:
+		case <-s.reading.Done():
+			return
+		}
+		delivery := m.Copy()
+		select {
+		case out <- delivery:
+		case <-s.reading.Done():
+			return
+		}
+		select {
+		case <-delivery.Acked():
+			s.b.mu.Lock()
+			t.pending--
+			s.b.mu.Unlock()
+			<-s.credits
+			return
+		case <-delivery.Nacked():
+			<-s.credits
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-s.reading.Done():
+			return
+		}
+	}
+}
+
+func (s *memorySubscriber) Drain(ctx context.Context) error {
+	s.stop()
+	s.readers.Wait()
+	settled := make(chan struct{})
+	go func() { s.hands.Wait(); close(settled) }()
+	select {
+	case <-settled:
+	case <-ctx.Done():
+	}
+	s.once.Do(func() {
+		for _, out := range s.outs {
+			close(out)
+		}
+	})
+	return nil
+}
+
+func (s *memorySubscriber) Close() error {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	return s.Drain(now)
+}

@@ -1,0 +1,155 @@
+package flows_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"catalyst/flows"
+)
+
+// start runs p in a bubble of its own time and returns how to stop it, and what
+// Run then returned and after how long.
+func start(t *testing.T, p *flows.Plan, b *memory) (stop func() (time.Duration, error)) {
+	t.Helper()
+	e, err := flows.New(p, b, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	return func() (time.Duration, error) {
+		at := time.Now()
+		cancel()
+		select {
+		case err := <-ended:
+			return time.Since(at), err
+		case <-time.After(time.Minute):
+			t.Fatal("the pipeline has not stopped after a minute")
+			return 0, nil
+		}
+	}
+}
+
+// A slowReporter takes as long as it is let for each report.
+type slowReporter struct {
+	shelf
+	ignores bool // the end of its context
+	release chan struct{}
+}
+
+func (s *slowReporter) Report(ctx context.Context, _ *flows.Message, _ flows.Outcome) error {
+	if s.ignores {
+		<-s.release
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestStopDoesNotWaitForReports(t *testing.T) {
+	for name, ignores := range map[string]bool{"slow": false, "stuck": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				out := &slowReporter{shelf: *newShelf(), ignores: ignores, release: make(chan struct{})}
+				out.fail = func(*flows.Message) error { return flows.Permanent(errors.New("no")) }
+				p := plan([]flows.Source{list{n: 500}, forever{}}, [][]flows.Stage{{stageFunc(pass)}}, out)
+				stop := start(t, p, newMemory())
+				time.Sleep(5 * time.Second)
+				took, _ := stop()
+				if took > 30*time.Second {
+					t.Errorf("the stop took %v", took)
+				}
+				close(out.release)
+			})
+		})
+	}
+}
+
+// forever is a source that has nothing to publish.
+type forever struct{ ignores chan struct{} }
+
+func (f forever) Run(ctx context.Context, _ flows.Publish) error {
+	if f.ignores != nil {
+		<-f.ignores
+		return nil
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func TestStopDoesNotWaitForASourceThatIgnoresIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		p := plan([]flows.Source{forever{release}}, [][]flows.Stage{{stageFunc(pass)}}, newShelf())
+		stop := start(t, p, newMemory())
+		time.Sleep(time.Second)
+		took, err := stop()
+		if took > 30*time.Second {
+			t.Errorf("the stop took %v", took)
+		}
+		if err == nil || !strings.Contains(err.Error(), "source") {
+			t.Errorf("error %v, want one that names the source", err)
+		}
+		close(release)
+	})
+}
+
+func TestStopWhileSubscribing(t *testing.T) {
+	b := newMemory()
+	subscribing := make(chan struct{})
+	b.subscribing = func(ctx context.Context, _ string) error {
+		close(subscribing)
+		<-ctx.Done() // as on a server that does not answer
+		return ctx.Err()
+	}
+	p := plan(nil, [][]flows.Stage{{stageFunc(pass)}}, newShelf())
+	stop := start(t, p, b)
+	<-subscribing
+	if took, err := stop(); took > 4*time.Second || err != nil {
+		t.Errorf("the stop took %v and returned %v", took, err)
+	}
+}
+
+// A stage that never returns holds up a stop no longer than Drain and a little,
+// and does no harm when it returns after all. (Watermill's Router waits for locks,
+// so this takes real time.)
+func TestStopDoesNotWaitForAStageThatIgnoresIt(t *testing.T) {
+	started, release := make(chan struct{}, 10), make(chan struct{})
+	returned := make(chan struct{})
+	stuck := stageFunc(func(_ context.Context, b []*flows.Message) ([]*flows.Message, error) {
+		started <- struct{}{}
+		<-release
+		defer close(returned)
+		return b, nil
+	})
+	out := newShelf()
+	p := plan([]flows.Source{list{n: 10}, forever{}}, [][]flows.Stage{{groups(flows.Grouping{Size: 10, Wait: time.Second}), stuck}}, out)
+	p.Engine.Drain = 50 * time.Millisecond
+	e, err := flows.New(p, newMemory(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.SetGrace(100 * time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	<-started
+	at := time.Now()
+	cancel()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "a stage ignores") {
+		t.Errorf("error %v, want one that says that a stage is stuck", err)
+	}
+	if took := time.Since(at); took > 3*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	close(release)
+	<-returned
+	for len(out.titles()) < 10 { // what was under way goes on to its end, if the process lives
+		time.Sleep(time.Millisecond)
+	}
+}

@@ -71,7 +71,7 @@ func (c Config) Validate() error {
 	}
 	switch {
 	case valid && edgarHost(u.Hostname()) && !strings.Contains(c.UserAgent, "@"):
-		faults = append(faults, config.At("user_agent", "EDGAR refuses callers who give no name and e-mail address, as in \"Example Ltd news@example.com\""))
+		faults = append(faults, config.At("user_agent", "give a name and an e-mail address, as in \"Example Ltd news@example.com\": the SEC refuses callers without"))
 	case strings.TrimSpace(c.UserAgent) == "":
 		faults = append(faults, config.At("user_agent", "is empty: say who asks, and where to complain"))
 	}

@@ -352,7 +352,7 @@ func TestConfig(t *testing.T) {
 		{func(c *Config) { c.URL = "feed://example.com" }, "url"},
 		{func(c *Config) { c.URL = "https:///x?hush" }, "url"},
 		{func(c *Config) { c.UserAgent = " " }, "user_agent: is empty"},
-		{func(c *Config) { c.URL = "https://www.sec.gov/cgi-bin/browse-edgar" }, "user_agent: EDGAR refuses"},
+		{func(c *Config) { c.URL = "https://www.sec.gov/cgi-bin/browse-edgar" }, "the SEC refuses"},
 		{func(c *Config) { c.URL, c.UserAgent = "https://www.sec.gov/", "Example news@example.com" }, ""},
 		{func(c *Config) { c.Timeout, c.MaxSize, c.MaxItems, c.MaxEvery = 0, 0, 0, -1 }, "max_items"},
 	} {

@@ -56,7 +56,7 @@ func (a *app) parse(file string, text []byte, env func(string) (string, bool)) (
 	if doc == nil {
 		return nil, nil, issues
 	}
-	r := &resources{app: a}
+	r := &resources{app: a, log: slog.New(slog.DiscardHandler)}
 	plan, more := catalog(r).Parse(doc)
 	a.redactor.Add(doc.Secrets()...)
 	if issues = append(issues, more...); len(issues) > 0 {

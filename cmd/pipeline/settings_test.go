@@ -1,0 +1,255 @@
+package main
+
+import (
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"catalyst"
+	"catalyst/flows"
+	"catalyst/internal/config"
+	"catalyst/internal/llm"
+	"catalyst/internal/llm/anthropic"
+	"catalyst/internal/llm/gemini"
+	"catalyst/internal/llm/ollama"
+	"catalyst/internal/llm/openai"
+	"catalyst/sinks/discord"
+	"catalyst/sources/rss"
+	"catalyst/stages/batch"
+	llmrouter "catalyst/stages/llm_router"
+	"catalyst/stages/prescale"
+	semanticcache "catalyst/stages/semantic_cache"
+)
+
+// parsedWith reads the repository's pipeline.yaml with these variables and no others.
+func parsedWith(t *testing.T, env map[string]string) (*flows.Plan, *resources) {
+	t.Helper()
+	a := &app{stdio: stdio{strings.NewReader(""), io.Discard, io.Discard}}
+	plan, r, err := a.parse("pipeline.yaml", catalyst.Pipeline, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan, r
+}
+
+// stageConfig is the configuration of the only stage of its type.
+func stageConfig[C any](p *flows.Plan) (c C) {
+	for _, segment := range p.Segments {
+		for _, s := range segment.Stages {
+			if found, ok := s.Config.(C); ok {
+				return found
+			}
+		}
+	}
+	return c
+}
+
+func providerConfig[C any](r *resources) (c C) {
+	for _, p := range r.providers {
+		if found, ok := p.Config.(C); ok {
+			return found
+		}
+	}
+	return c
+}
+
+// names lists the stages, sources, sinks and providers that are there.
+func names(p *flows.Plan, r *resources) []string {
+	var all []string
+	for _, s := range p.Sources {
+		all = append(all, s.Name)
+	}
+	for _, segment := range p.Segments {
+		for _, s := range segment.Stages {
+			all = append(all, s.Name)
+		}
+	}
+	for _, s := range p.Sinks {
+		all = append(all, s.Name)
+	}
+	for _, s := range r.providers {
+		if s.Enabled() {
+			all = append(all, s.Name)
+		}
+	}
+	return all
+}
+
+// The variables of today's .env, and what each of them sets. Each is set to
+// something else than its default.
+func TestEachVariableHasItsEffect(t *testing.T) {
+	type see func(*flows.Plan, *resources) any
+	router := func(get func(llmrouter.Config) any) see {
+		return func(p *flows.Plan, _ *resources) any { return get(stageConfig[llmrouter.Config](p)) }
+	}
+	batching := func(get func(batch.Config) any) see {
+		return func(p *flows.Plan, _ *resources) any { return get(stageConfig[batch.Config](p)) }
+	}
+	caching := func(get func(semanticcache.Config) any) see {
+		return func(p *flows.Plan, _ *resources) any { return get(stageConfig[semanticcache.Config](p)) }
+	}
+	local := func(get func(ollama.Config) any) see {
+		return func(_ *flows.Plan, r *resources) any { return get(providerConfig[ollama.Config](r)) }
+	}
+	google := func(get func(gemini.Config) any) see {
+		return func(_ *flows.Plan, r *resources) any { return get(providerConfig[gemini.Config](r)) }
+	}
+	claude := func(get func(anthropic.Config) any) see {
+		return func(_ *flows.Plan, r *resources) any { return get(providerConfig[anthropic.Config](r)) }
+	}
+	compatible := func(get func(openai.Config) any) see {
+		return func(_ *flows.Plan, r *resources) any { return get(providerConfig[openai.Config](r)) }
+	}
+	bot := func(get func(discord.Config) any) see {
+		return func(p *flows.Plan, _ *resources) any { return get(p.Sinks[0].Config.(discord.Config)) }
+	}
+	edgar := func(get func(rss.Config) any) see {
+		return func(p *flows.Plan, _ *resources) any {
+			return get(p.Sources[len(p.Sources)-1].Config.(rss.Config))
+		}
+	}
+	there := func(name string) see {
+		return func(p *flows.Plan, r *resources) any { return slices.Contains(names(p, r), name) }
+	}
+	both := func(a, b string) see {
+		return func(p *flows.Plan, r *resources) any { return []any{there(a)(p, r), there(b)(p, r)} }
+	}
+	yes, no := []any{true, true}, []any{false, false}
+	filings := map[string]string{"FEATURE_EDGAR": "1", "EDGAR_CONTACT": "Example news@example.com"}
+	token := map[string]string{"DISCORD_TOKEN": "any.token.there", "DISCORD_CHANNEL": "42"}
+
+	covered := map[string]bool{}
+	for _, test := range []struct {
+		variable, value string
+		with            map[string]string
+		see             see
+		default_, want  any
+	}{
+		{"REDIS_URL", "redis://host:6379/1", nil, func(p *flows.Plan, _ *resources) any { return p.Broker }, "sqlite://data/catalyst.db", "redis://host:6379/1"},
+		{"DATABASE_URL", "postgres://host/db", nil, func(p *flows.Plan, _ *resources) any { return p.Store }, "sqlite://data/catalyst.db", "postgres://host/db"},
+
+		{"MISTRAL_MIN_PRESCALE", "0.35", nil, func(p *flows.Plan, _ *resources) any { return stageConfig[prescale.Config](p).Min }, 0.20, 0.35},
+		{"MISTRAL_BATCH_SIZE", "9", nil, batching(func(c batch.Config) any { return c.Size }), 5, 9},
+		{"MISTRAL_BATCH_DELAY", "0.5", nil, batching(func(c batch.Config) any { return c.Wait }), 2 * time.Second, 500 * time.Millisecond},
+		{"LLM_MAX_CONCURRENT", "2", nil, router(func(c llmrouter.Config) any { return c.Concurrency }), 5, 2},
+		{"LLM_MAX_RETRIES", "7", nil, router(func(c llmrouter.Config) any { return c.Retries }), 3, 7},
+		{"LLM_RETRY_DELAY", "1.5", nil, router(func(c llmrouter.Config) any { return c.RetryDelay }), 2 * time.Second, 1500 * time.Millisecond},
+		{"LLM_CACHE_SIMILARITY", "0.9", nil, caching(func(c semanticcache.Config) any { return c.Similarity }), 0.95, 0.9},
+		{"LLM_CACHE_TTL", "3600", nil, caching(func(c semanticcache.Config) any { return c.TTL }), 24 * time.Hour, time.Hour},
+
+		{"LLM_LOCAL_ENABLED", "0", nil, there("ollama"), true, false},
+		{"LLM_LOCAL_MAX_LENGTH", "500", nil, local(func(c ollama.Config) any { return c.MaxChars }), 1000, 500},
+		{"LLM_MODEL_NAME", "llama3.2", nil, local(func(c ollama.Config) any { return c.Model }), "mistral", "llama3.2"},
+		{"GPU_CLEANUP_INTERVAL_SEC", "60", nil, local(func(c ollama.Config) any { return c.KeepAlive }), "300", "60"},
+		{"OLLAMA_URL", "http://gpu:11434", nil, local(func(c ollama.Config) any { return c.BaseURL }), "", "http://gpu:11434"},
+		{"GEMINI_API_KEY", "key-for-gemini", nil, google(func(c gemini.Config) any { return c.Key.Reveal() }), "", "key-for-gemini"},
+		{"GEMINI_MODEL", "other", nil, google(func(c gemini.Config) any { return c.Model }), "gemini-3.1-flash-lite", "other"},
+		{"GEMINI_API_URL", "http://proxy", nil, google(func(c gemini.Config) any { return c.BaseURL }), "https://generativelanguage.googleapis.com", "http://proxy"},
+		{"ANTHROPIC_API_KEY", "key-for-claude", nil, claude(func(c anthropic.Config) any { return c.Key.Reveal() }), "", "key-for-claude"},
+		{"ANTHROPIC_MODEL", "other", nil, claude(func(c anthropic.Config) any { return c.Model }), "claude-haiku-4-5", "other"},
+		{"ANTHROPIC_API_URL", "http://proxy", nil, claude(func(c anthropic.Config) any { return c.BaseURL }), "https://api.anthropic.com", "http://proxy"},
+		{"OPENAI_API_KEY", "key-for-openai", nil, compatible(func(c openai.Config) any { return c.Key.Reveal() }), "", "key-for-openai"},
+		{"OPENAI_MODEL", "other", nil, compatible(func(c openai.Config) any { return c.Model }), "default", "other"},
+		{"OPENAI_API_URL", "http://llama:8080/v1", nil, compatible(func(c openai.Config) any { return c.BaseURL }), "", "http://llama:8080/v1"},
+
+		{"DISCORD_TOKEN", "any.token.there", map[string]string{"DISCORD_CHANNEL": "42"}, bot(func(c discord.Config) any { return c.Token.Reveal() }), "", "any.token.there"},
+		{"DISCORD_CHANNEL", "42", nil, bot(func(c discord.Config) any { return c.Channel }), "", "42"},
+		{"DISCORD_API_URL", "http://proxy", token, bot(func(c discord.Config) any { return c.BaseURL }), "https://discord.com", "http://proxy"},
+		{"EDGAR_URL", "http://proxy", filings, edgar(func(c rss.Config) any {
+			address, _, _ := strings.Cut(c.URL.Reveal(), "/cgi-bin/")
+			return address
+		}), "https://www.sec.gov", "http://proxy"},
+		{"EDGAR_CONTACT", "Other other@example.com", filings, edgar(func(c rss.Config) any { return c.UserAgent }), "Example news@example.com", "Other other@example.com"},
+		{"HTTP_LISTEN", "off", nil, func(_ *flows.Plan, r *resources) any { return r.http.Listen }, "127.0.0.1:8080", "off"},
+
+		{"FEATURE_RSS", "0", nil, both("globenewswire", "prnewswire"), yes, no},
+		{"FEATURE_EDGAR", "1", map[string]string{"EDGAR_CONTACT": "Example news@example.com"}, there("edgar-8k"), false, true},
+		{"FEATURE_DEDUPE", "0", nil, there("dedupe"), true, false},
+		{"FEATURE_PRESCALE", "0", nil, there("prescale"), true, false},
+		{"FEATURE_PROGRESSIVE_ALERTS", "0", nil, there("announce"), true, false},
+		{"FEATURE_LLM_BATCH", "0", nil, there("batch"), true, false},
+		{"FEATURE_LLM_CACHE", "0", nil, both("semantic_cache", "remember"), yes, no},
+		{"FEATURE_LLM", "0", nil, there("llm_router"), true, false},
+	} {
+		t.Run(test.variable, func(t *testing.T) {
+			covered[test.variable] = true
+			if got := test.see(parsedWith(t, test.with)); !cmp.Equal(got, test.default_) {
+				t.Errorf("without it %v, want %v", got, test.default_)
+			}
+			env := maps.Clone(test.with)
+			if env == nil {
+				env = map[string]string{}
+			}
+			env[test.variable] = test.value
+			if got := test.see(parsedWith(t, env)); !cmp.Equal(got, test.want) {
+				t.Errorf("with %s=%s %v, want %v", test.variable, test.value, got, test.want)
+			}
+		})
+	}
+	for name := range variables() {
+		if !covered[name] {
+			t.Errorf("pipeline.yaml reads %s, and nobody checks what for", name)
+		}
+	}
+}
+
+// Everything can be switched off from the environment, and what is left still runs.
+func TestAllSwitchedOff(t *testing.T) {
+	env := map[string]string{"LLM_LOCAL_ENABLED": "no"}
+	for name := range variables() {
+		if strings.HasPrefix(name, "FEATURE_") {
+			env[name] = "off"
+		}
+	}
+	plan, r := parsedWith(t, env)
+	if got, want := names(plan, r), []string{"discord", "gemini", "anthropic", "openai"}; !cmp.Equal(got, want) {
+		t.Errorf("%v are left, want %v", got, want)
+	}
+	for _, p := range r.providers {
+		if _, err := r.Provider(p.Name); err == nil {
+			t.Errorf("%s can be asked without key and address", p.Name)
+		} else if _, ok := err.(*llm.NotConfiguredError); !ok {
+			t.Errorf("%s: %v", p.Name, err)
+		}
+	}
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}`)
+
+// variables are those that pipeline.yaml reads, with their defaults.
+func variables() map[string]string {
+	found := map[string]string{}
+	for _, m := range variable.FindAllStringSubmatch(string(catalyst.Pipeline), -1) {
+		found[m[1]] = m[2]
+	}
+	return found
+}
+
+// .env.example has the variables of pipeline.yaml, each with its default and a line
+// of explanation above it, or above its group.
+func TestEnvExample(t *testing.T) {
+	example, err := config.LoadDotEnv("../../.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := variables()
+	for name, value := range want {
+		if strings.HasPrefix(value, "sqlite://") {
+			want[name] = "" // said in words: it is not a value to copy
+		}
+	}
+	if diff := cmp.Diff(want, example); diff != "" {
+		t.Errorf("pipeline.yaml (-) and .env.example (+) differ:\n%s", diff)
+	}
+	plan, r := parsedWith(t, example)
+	byDefault, rDefault := parsedWith(t, nil)
+	if diff := cmp.Diff(names(byDefault, rDefault), names(plan, r)); diff != "" {
+		t.Errorf("a copy of .env.example changes the pipeline:\n%s", diff)
+	}
+}

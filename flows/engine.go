@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -28,8 +30,9 @@ type Engine struct {
 	reporter *reporter
 	closers  []func() error
 
-	stop  chan struct{} // closed when nothing new may begin
-	grace time.Duration
+	stop    chan struct{} // closed when nothing new may begin
+	grace   time.Duration
+	running sync.Map // names of sources
 }
 
 type named[T any] struct {
@@ -72,29 +75,31 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 
 	sourcing, endSources := context.WithCancel(ctx)
 	defer endSources()
-	sourced := make(chan error, 1)
-	go func() { sourced <- e.runSources(sourcing) }()
+	sourced, ended := make(chan error, 1), make(chan struct{})
+	go func() { sourced <- e.runSources(sourcing, ended) }()
 
 	var failure error
 	select {
 	case <-ctx.Done():
 	case failure = <-sourced:
-		sourced <- nil
 	case topic := <-died: // Watermill itself goes on with the others, or returns nil
 		failure = fmt.Errorf("the subscription of %s has ended by itself", topic)
 	}
 
 	e.log.Info("pipeline_stopping", "drain", e.plan.Engine.Drain)
 	endSources()
-	late := !within(e.grace, sourced)
+	late := !within(e.grace, ended)
 	close(e.stop)
 	failure = errors.Join(failure, e.drain(abort), router.Close(), <-routed)
 	for _, s := range e.segments {
 		failure = errors.Join(failure, s.end(e.grace))
 	}
 	e.reporter.end(abort)
-	if late && !within(0, sourced) {
-		failure = errors.Join(failure, errors.New("a source ignores the end of its context: see which ones have logged source_ended"))
+	if late {
+		e.running.Range(func(name, _ any) bool {
+			failure = errors.Join(failure, fmt.Errorf("source %s ignores the end of its context", name))
+			return true
+		})
 	}
 	e.log.Info("pipeline_stopped")
 	return failure
@@ -234,24 +239,28 @@ func (e *Engine) drain(abort func()) error {
 	return g.Wait()
 }
 
-// runSources runs every source. When all have ended by themselves it waits until
+// runSources runs every source, and closes ended when all have returned. The first
+// failure it returns at once. When all have ended by themselves it waits until
 // everything published has met its fate. A pipeline without sources, which works on
 // what others publish, never ends by itself.
-func (e *Engine) runSources(ctx context.Context) error {
-	g, together := errgroup.WithContext(ctx)
+func (e *Engine) runSources(ctx context.Context, ended chan<- struct{}) error {
+	failed := make(chan error, len(e.sources))
+	var all sync.WaitGroup
 	for _, s := range e.sources {
-		g.Go(func() error {
-			err := s.it.Run(together, e.publish)
-			if err != nil && together.Err() == nil {
-				return fmt.Errorf("source %s: %w", s.Name, err)
-			}
-			if together.Err() == nil {
+		all.Go(func() {
+			err := e.runSource(ctx, s)
+			switch {
+			case ctx.Err() != nil: // they are all to end
+			case err != nil:
+				failed <- fmt.Errorf("source %s: %w", s.Name, err)
+			default:
 				e.log.Info("source_ended", "source", s.Name)
 			}
-			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	go func() { all.Wait(); close(failed); close(ended) }()
+	// The first failure counts: others may take their time to end.
+	if err := <-failed; err != nil {
 		return err
 	}
 	if len(e.sources) > 0 {
@@ -260,4 +269,17 @@ func (e *Engine) runSources(ctx context.Context) error {
 		<-ctx.Done()
 	}
 	return nil
+}
+
+// runSource runs s and makes an error of a panic, so that the rest can stop in order.
+func (e *Engine) runSource(ctx context.Context, s named[Source]) (err error) {
+	e.running.Store(s.Name, nil)
+	defer e.running.Delete(s.Name)
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error("source_panic", "source", s.Name, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return s.it.Run(ctx, e.publish)
 }

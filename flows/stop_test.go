@@ -92,7 +92,7 @@ func TestStopDoesNotWaitForASourceThatIgnoresIt(t *testing.T) {
 		if took > 30*time.Second {
 			t.Errorf("the stop took %v", took)
 		}
-		if err == nil || !strings.Contains(err.Error(), "source") {
+		if err == nil || !strings.Contains(err.Error(), "source source0") {
 			t.Errorf("error %v, want one that names the source", err)
 		}
 		close(release)
@@ -153,3 +153,38 @@ func TestStopDoesNotWaitForAStageThatIgnoresIt(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// A source that fails, in whatever way, ends the pipeline in order, also when
+// another one does not hear of it.
+func TestSourceFailureEndsThePipeline(t *testing.T) {
+	for name, fail := range map[string]func() error{
+		"error": func() error { return errors.New("the feed is gone") },
+		"panic": func() error { panic("the feed is gone") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				bad := sourceFunc(func(context.Context, flows.Publish) error { return fail() })
+				out := newShelf()
+				p := plan([]flows.Source{list{n: 10}, forever{release}, bad}, [][]flows.Stage{{stageFunc(pass)}}, out)
+				e, err := flows.New(p, newMemory(), quiet)
+				if err != nil {
+					t.Fatal(err)
+				}
+				at := time.Now()
+				err = e.Run(t.Context())
+				if err == nil || !strings.Contains(err.Error(), "the feed is gone") {
+					t.Errorf("error %v, want the source's", err)
+				}
+				if took := time.Since(at); took > 30*time.Second {
+					t.Errorf("it took %v", took)
+				}
+				close(release)
+			})
+		})
+	}
+}
+
+type sourceFunc func(context.Context, flows.Publish) error
+
+func (f sourceFunc) Run(ctx context.Context, publish flows.Publish) error { return f(ctx, publish) }

@@ -268,6 +268,7 @@ func (s *subscription) forget(ds []*delivery) {
 			continue
 		}
 		delete(s.held, d.ID)
+		s.heldBytes -= d.bytes
 		if d.suspect {
 			s.suspects--
 		}

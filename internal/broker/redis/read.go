@@ -78,7 +78,11 @@ func (s *subscription) read() {
 // something new.
 func (r *reader) round() error {
 	credits := r.s.credits
-	n := credits.take(r.reading, readSize)
+	room := r.room(r.reading)
+	if room == 0 {
+		return nil
+	}
+	n := credits.take(r.reading, min(room, readSize))
 	defer func() { credits.put(n) }()
 	if n == 0 {
 		return nil

@@ -35,15 +35,16 @@ type subscription struct {
 
 	reads, keeps, trims, quarantines health
 
-	mu       sync.Mutex
-	member   membership
-	held     map[string]*delivery // every entry in hand, and settled ones until Redis knows
-	suspects int                  // of those, entries whose last holder died
-	acks     []*delivery
-	nacks    []*delivery
-	backlog  string        // where to go on in our own pending entries; "" when they are all in hand
-	due      []time.Time   // when entries that we returned may be delivered again
-	wake     chan struct{} // there are acks or nacks
+	mu                      sync.Mutex
+	member                  membership
+	held                    map[string]*delivery // every entry in hand, and settled ones until Redis knows
+	suspects                int                  // of those, entries whose last holder died
+	heldBytes, typicalBytes int                  // of those, and of a recent large one
+	acks                    []*delivery
+	nacks                   []*delivery
+	backlog                 string        // where to go on in our own pending entries; "" when they are all in hand
+	due                     []time.Time   // when entries that we returned may be delivered again
+	wake                    chan struct{} // there are acks or nacks
 }
 
 // A delivery is an entry in hand.
@@ -51,6 +52,7 @@ type delivery struct {
 	entry
 	consumer string // under which it was read
 	read     time.Time
+	bytes    int
 	lost     bool             // somebody else has it now
 	message  *message.Message // nil in quarantine
 	dropped  atomic.Bool      // taken out of hand before it was settled
@@ -130,6 +132,7 @@ func (s *subscription) hold(entries []entry) []*delivery {
 		}
 		d := &delivery{entry: e, consumer: s.member.name, read: now}
 		s.held[e.ID] = d
+		s.weigh(d)
 		if d.suspect {
 			s.suspects++
 		}

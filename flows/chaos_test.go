@@ -43,4 +43,3 @@ func TestEngineDoesNotPoisonInnocents(t *testing.T) {
 		})
 	}
 }
-

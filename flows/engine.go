@@ -186,7 +186,7 @@ func (e *Engine) router(work context.Context) (_ *message.Router, handlers []*me
 			return nil, nil, fmt.Errorf("join %s: %w", s.topic, err)
 		}
 		poison, err := middleware.PoisonQueueWithFilter(
-			poisonPublisher{pub, s.log, func(wm *message.Message) {
+			poisonPublisher{pub, e.stop, s.log, func(wm *message.Message) {
 				s.stats.poisoned.Add(1)
 				e.reporter.tell(s, wm, Outcome{Fate: Failed, Stage: wm.Metadata.Get(MetaPoisonStage), Err: errors.New(wm.Metadata.Get(MetaPoisonReason))})
 			}},

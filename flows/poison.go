@@ -26,12 +26,18 @@ func Requeueable(m *message.Message) (topic string, clean *message.Message) {
 	return topic, clean
 }
 
-const maxReason = 2000 // bytes of an error kept with a poisoned message
+const (
+	maxReason       = 2000 // bytes of an error kept with a poisoned message
+	firstPoisonWait = 100 * time.Millisecond
+	maxPoisonWait   = 30 * time.Second
+)
 
-// poisonPublisher is what Watermill's poison queue publishes through. It books
-// what was poisoned once it is durable.
+// poisonPublisher is what Watermill's poison queue publishes through. While the
+// topic takes nothing it waits, until stop is closed: given back, the message would
+// run through all its attempts again. It books what was poisoned once it is durable.
 type poisonPublisher struct {
 	message.Publisher
+	stop   <-chan struct{}
 	log    *slog.Logger
 	booked func(*message.Message)
 }
@@ -40,9 +46,19 @@ func (p poisonPublisher) Publish(topic string, messages ...*message.Message) err
 	for _, m := range messages {
 		m.Metadata.Set(MetaPoisonReason, clip(m.Metadata.Get(MetaPoisonReason), maxReason))
 	}
-	if err := p.Publisher.Publish(topic, messages...); err != nil {
-		p.log.Error("poison_failed", "topic", topic, "error", err)
-		return err
+	for wait := firstPoisonWait; ; wait = min(2*wait, maxPoisonWait) {
+		err := p.Publisher.Publish(topic, messages...)
+		if err == nil {
+			break
+		}
+		if wait == firstPoisonWait {
+			p.log.Error("poison_waits", "topic", topic, "id", messages[0].UUID, "error", err)
+		}
+		select {
+		case <-time.After(wait):
+		case <-p.stop:
+			return err
+		}
 	}
 	for _, m := range messages {
 		p.log.Error("message_poisoned", "id", m.UUID, "stage", m.Metadata.Get(MetaPoisonStage),

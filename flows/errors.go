@@ -24,7 +24,8 @@ type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
 
-// RetryAfter marks err as one to try again no sooner than wait from now.
+// RetryAfter marks err as one to try again no sooner than wait from now, or than
+// an hour if wait is longer: the message is in hand meanwhile.
 // RetryAfter(nil, wait) is nil.
 func RetryAfter(err error, wait time.Duration) error {
 	if err == nil {
@@ -62,8 +63,9 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // Unavailable marks err as the outage of a dependency. Its message is parked:
 // no attempt is counted, the segment takes in nothing new, and from time to
-// time (after wait, or a growing interval if wait is zero) one message goes
-// ahead to see whether the dependency has returned. Unavailable(d, nil, w) is nil.
+// time (after wait, of which no more than an hour is believed, or a growing interval
+// if wait is zero) one message goes ahead to see whether the dependency has
+// returned. Unavailable(d, nil, w) is nil.
 func Unavailable(dependency string, err error, wait time.Duration) error {
 	if err == nil {
 		return nil

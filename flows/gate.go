@@ -33,6 +33,11 @@ type gate struct {
 const (
 	firstParkWait = time.Second
 	maxParkWait   = time.Minute
+
+	// Waits that are asked for are believed within these bounds: a segment neither
+	// spins nor stands still for as long as somebody's header says.
+	minAskedWait = 100 * time.Millisecond
+	maxAskedWait = time.Hour
 )
 
 func newGate(log *slog.Logger) *gate { return &gate{log: log, changed: make(chan struct{})} }
@@ -104,8 +109,8 @@ func (g *gate) wait(stop <-chan struct{}) (probe, ok bool) {
 
 // schedule sets the time of the next probe. g.mu is held.
 func (g *gate) schedule(u *UnavailableError) {
-	wait := u.Wait
-	if wait <= 0 {
+	wait := min(max(u.Wait, minAskedWait), maxAskedWait)
+	if u.Wait <= 0 {
 		wait = min(firstParkWait<<min(g.fails, 10), maxParkWait)
 	}
 	g.until = time.Now().Add(wait)

@@ -51,7 +51,7 @@ func retry(r Retry, stop <-chan struct{}, log *slog.Logger) message.HandlerMiddl
 					wm.Metadata.Set(MetaPoisonAt, time.Now().UTC().Format(time.RFC3339))
 					return nil, err
 				}
-				wait := max(r.backoff(attempt), retryWait(err))
+				wait := max(r.backoff(attempt), min(retryWait(err), maxAskedWait))
 				log.Warn("message_retry", "id", wm.UUID, "attempt", attempt, "of", r.Attempts, "wait", wait.Round(time.Millisecond), "error", err)
 				timer := time.NewTimer(wait)
 				select {

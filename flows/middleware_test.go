@@ -176,3 +176,41 @@ func TestAFailureOfTheProbeOtherThanAnOutageOpensTheGate(t *testing.T) {
 		}
 	})
 }
+
+// Waits that a dependency asks for are believed within reason: neither does a
+// segment spin, nor does it stand still for a year.
+func TestWaitsAskedForAreBounded(t *testing.T) {
+	boom := errors.New("boom")
+	tests := []struct {
+		asked, during time.Duration
+		least, most   int // calls
+	}{
+		{time.Nanosecond, time.Minute, 10, 700},
+		{365 * 24 * time.Hour, 3 * time.Hour, 4, 4},
+	}
+	for _, tt := range tests {
+		gate := newGate(quietLog)
+		for name, wrap := range map[string]func(message.HandlerFunc) message.HandlerFunc{
+			"unavailable": park(gate, nil, func(*message.Message, error) {}),
+			"retry after": retry(Retry{Attempts: 1 << 30, Delay: time.Second, Max: time.Second}, nil, quietLog),
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				gate.changed = make(chan struct{}) // of this bubble
+				calls, start := 0, time.Now()
+				_, _ = wrap(func(*message.Message) ([]*message.Message, error) {
+					calls++
+					if time.Since(start) >= tt.during {
+						return nil, Permanent(boom)
+					}
+					if name == "retry after" {
+						return nil, RetryAfter(boom, tt.asked)
+					}
+					return nil, Unavailable("models", boom, tt.asked)
+				})(message.NewMessage("a", nil))
+				if calls < tt.least || calls > tt.most {
+					t.Errorf("%s: asked to wait %v: %d calls in %v, want %d to %d", name, tt.asked, calls, tt.during, tt.least, tt.most)
+				}
+			})
+		}
+	}
+}

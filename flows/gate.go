@@ -36,7 +36,7 @@ const (
 
 	// Waits that are asked for are believed within these bounds: a segment neither
 	// spins nor stands still for as long as somebody's header says.
-	minAskedWait = 100 * time.Millisecond
+	minAskedWait = 10 * time.Millisecond
 	maxAskedWait = time.Hour
 )
 

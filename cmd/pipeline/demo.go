@@ -44,7 +44,7 @@ func (a *app) demo(ctx context.Context, standIn, named bool) (err error) {
 	started := time.Now()
 	folder, err := os.MkdirTemp("", "pipeline-demo-")
 	if err != nil {
-		return err
+		return fmt.Errorf("make a folder for the demonstration: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	database := "sqlite://" + filepath.ToSlash(filepath.Join(folder, "demo.db"))

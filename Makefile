@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cross bench fuzz fmt lint services stop
+.PHONY: help run build test race cross bench fuzz generate fmt lint services stop
 
 # This platform is built and vetted by the tests themselves.
 PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -37,6 +37,10 @@ bench: ## run the benchmarks (BENCH=regexp picks some)
 fuzz: ## run each fuzz test for FUZZTIME (20s)
 	@set -e; for pkg in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	echo "fuzz $$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+generate: ## write anew what is generated: the reference in docs/, and what tests compare outputs with
+	go test ./cmd/pipeline -run 'Reference|Scripts' -count=1 -update
+	go test ./internal/alert ./internal/config ./sinks/discord -count=1 -update
 
 fmt: ## fail where gofmt would change something
 	@out=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')) && \

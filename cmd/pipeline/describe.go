@@ -218,7 +218,7 @@ func schemaOf(c flows.Catalog) ([]byte, error) {
 			settings = append(settings, p.knobs)
 		}
 		value := config.Schema(settings...)
-		if p.Name == "topic" {
+		if p.Section == "stages" && p.Name == "topic" {
 			value = map[string]any{"type": "string"}
 		}
 		elements[p.Section] = append(elements[p.Section],

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,6 +129,31 @@ func TestAlertingRulesKnowTheirMetrics(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("no rule was looked at")
+	}
+}
+
+// Links within the repository lead somewhere.
+func TestLinks(t *testing.T) {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	n := 0
+	for _, file := range append(files, "../../README.md", "../../ARCHITECTURE.md", "../../CHANGELOG.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllSubmatch(text, -1) {
+			n++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), string(m[1]))); err != nil {
+				t.Errorf("%s: %s leads nowhere", filepath.Base(file), m[1])
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no links were found")
 	}
 }
 

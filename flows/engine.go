@@ -58,6 +58,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 		return err
 	}
 	go e.reporter.run(work)
+	go e.watch(work)
 	routed := make(chan error, 1)
 	go func() { routed <- router.Run(work) }()
 	select {

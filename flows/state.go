@@ -35,7 +35,8 @@ func (e *Engine) Outages() map[string]Outage {
 }
 
 // Check asks the broker and every component that can tell whether what it depends
-// on answers, and returns the errors by component name.
+// on answers, and returns the errors by component name. A stage that does not
+// return is at fault too.
 func (e *Engine) Check(ctx context.Context) map[string]error {
 	faults := map[string]error{}
 	check := func(name string, it any) {
@@ -58,6 +59,11 @@ func (e *Engine) Check(ctx context.Context) map[string]error {
 	}
 	for _, s := range e.sinks {
 		check(s.Name, s.it)
+	}
+	for _, s := range e.segments {
+		for _, step := range s.steps {
+			check(step.name, step)
+		}
 	}
 	return faults
 }

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type step struct {
 	knobs   Knobs
 	log     *slog.Logger
 	stats   *StepStats
+	watch   watch
 	// deliver: messages that come out unsettled have been delivered.
 	deliver bool
 	// unrouted: a message that does not meet `when` is dropped for this reason
@@ -39,11 +41,7 @@ func (s *step) run(ctx context.Context, batch []*Message) []*Message {
 		for _, m := range chosen {
 			m.enter(ctx, s)
 		}
-		timeout := s.knobs.Timeout
-		if timeout == 0 {
-			timeout = defaultTimeout
-		}
-		stepCtx, cancel := context.WithTimeout(ctx, timeout)
+		stepCtx, cancel := context.WithTimeout(ctx, s.timeout())
 		// A copy: whatever the stage does to its slice, no message is lost from sight.
 		out, err := s.safely(stepCtx, slices.Clone(chosen))
 		cancel()
@@ -86,6 +84,8 @@ func (s *step) choose(ctx context.Context, batch []*Message) (chosen, passing []
 	return chosen, passing
 }
 
+func (s *step) timeout() time.Duration { return cmp.Or(s.knobs.Timeout, defaultTimeout) }
+
 // safely calls the stage and makes an error of a panic.
 func (s *step) safely(ctx context.Context, batch []*Message) (out []*Message, err error) {
 	defer func() {
@@ -94,6 +94,7 @@ func (s *step) safely(ctx context.Context, batch []*Message) (out []*Message, er
 			out, err = nil, fmt.Errorf("panic: %v", p)
 		}
 	}()
+	defer s.watch.leave(s.watch.enter())
 	return s.process(ctx, batch)
 }
 

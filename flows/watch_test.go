@@ -1,0 +1,57 @@
+package flows_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"catalyst/flows"
+)
+
+// A stage that does not return stops its segment without an error anywhere: Check,
+// and so /readyz, says so, until it goes on.
+func TestCheckFindsAStageThatDoesNotReturn(t *testing.T) {
+	for name, workers := range map[string]int{"the only worker": 1, "one of four": 4} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				stuck := stageFunc(func(_ context.Context, b []*flows.Message) ([]*flows.Message, error) {
+					if b[0].Item.Title == "item 0000" {
+						<-release
+					}
+					time.Sleep(20 * time.Second)
+					return b, nil
+				})
+				p := plan([]flows.Source{list{n: 5}, forever{}}, [][]flows.Stage{{groups(flows.Grouping{Size: 1}), stuck}}, newShelf())
+				p.Segments[0].Stages[1].Knobs.Workers = workers
+				e, err := flows.New(p, newMemory(), quiet)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- e.Run(ctx) }()
+
+				time.Sleep(30 * time.Second) // its timeout
+				if faults := e.Check(ctx); len(faults) > 0 {
+					t.Errorf("faults %v, but nothing is late yet", faults)
+				}
+				time.Sleep(time.Minute)
+				if err := e.Check(ctx)["stage0.1"]; err == nil || !strings.Contains(err.Error(), "has not returned") {
+					t.Errorf("fault %v, want one that says that the stage has not returned", err)
+				}
+				close(release)
+				time.Sleep(5 * time.Minute)
+				if faults := e.Check(ctx); len(faults) > 0 {
+					t.Errorf("faults %v, but all is well again", faults)
+				}
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}

@@ -13,7 +13,8 @@ import (
 // They come in the order found, each once, with a hyphen before the class
 // of a share: BRK-B.
 //
-// Only the first 64 KiB are read: what a text is about stands at its beginning.
+// Only the first 64 KiB and their first 1000 colons are read: what a text is about
+// stands at its beginning, and text made to keep us busy has nothing but colons.
 // Capitals alone are never a ticker. A listing elsewhere is never a US one:
 // "TSX: BGI.UN" is not BGI, and neither is "$BGI.UN".
 func Tickers(text string) []string {
@@ -24,9 +25,13 @@ func Tickers(text string) []string {
 			found = append(found, symbol)
 		}
 	}
+	colons := 1000
 	for at, sign := range []byte(text) {
 		switch sign {
 		case ':':
+			if colons--; colons < 0 {
+				continue
+			}
 			if start, ok := exchangeBefore(text, at); ok {
 				listed(text, start, at+1, add)
 			}

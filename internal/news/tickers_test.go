@@ -76,10 +76,9 @@ func TestTickersOfHostileTextAreCheap(t *testing.T) {
 	for _, s := range []string{":", "a:", "NYSE:", "NYSE,", "$", "$A", "(NYSE: A,"} {
 		Tickers(strings.Repeat(s, 1<<20))
 	}
-	if took := time.Since(start); took > 20*time.Second {
+	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("seven texts took %v", took)
 	}
-	t.Log(time.Since(start))
 }
 
 // Whatever the text, what is found has the form of a symbol and stands behind an

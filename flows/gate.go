@@ -17,13 +17,15 @@ import (
 //	  └────────────────────┴───────────────────────────────────┘ anything else
 type gate struct {
 	log *slog.Logger
+	// turn is held by the one that waits for the time of the next probe, and makes it.
+	// However many are parked, only this one is woken for a probe.
+	turn chan struct{}
 
-	mu      sync.Mutex
-	closed  bool
-	probing bool
-	fails   int           // probes that failed in a row
-	until   time.Time     // when the next probe may go
-	changed chan struct{} // closed and replaced at every change
+	mu     sync.Mutex
+	closed bool
+	opened chan struct{} // closed when the gate opens; made when it closes
+	fails  int           // probes that failed in a row
+	until  time.Time     // when the next probe may go
 
 	dependency string
 	err        error
@@ -40,23 +42,27 @@ const (
 	maxAskedWait = time.Hour
 )
 
-func newGate(log *slog.Logger) *gate { return &gate{log: log, changed: make(chan struct{})} }
+func newGate(log *slog.Logger) *gate { return &gate{log: log, turn: make(chan struct{}, 1)} }
 
 // enter waits until the gate is open. It returns false if stop closes first.
 func (g *gate) enter(stop <-chan struct{}) bool {
 	for {
-		g.mu.Lock()
-		closed, changed := g.closed, g.changed
-		g.mu.Unlock()
+		opened, closed := g.state()
 		if !closed {
 			return true
 		}
 		select {
-		case <-changed:
+		case <-opened:
 		case <-stop:
 			return false
 		}
 	}
+}
+
+func (g *gate) state() (opened <-chan struct{}, closed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.opened, g.closed
 }
 
 // close closes the gate because of u. wasProbe says that the caller's try was the probe.
@@ -66,10 +72,11 @@ func (g *gate) close(u *UnavailableError, wasProbe bool) {
 	switch {
 	case !g.closed:
 		g.closed, g.fails, g.since = true, 0, time.Now()
+		g.opened = make(chan struct{})
 		g.log.Warn("segment_paused", "dependency", u.Dependency, "error", u.Err)
 	case wasProbe:
-		g.probing = false
 		g.fails++
+		defer g.endTurn()
 	default:
 		return // one of those that were inside when it closed
 	}
@@ -77,35 +84,48 @@ func (g *gate) close(u *UnavailableError, wasProbe bool) {
 }
 
 // wait waits until the caller, which is parked, may try again: as the one probe, or
-// because the gate is open. ok is false if stop closes first.
+// because the gate is open. ok is false if stop closes first. A probe ends with
+// close, probed or abandon.
 func (g *gate) wait(stop <-chan struct{}) (probe, ok bool) {
 	for {
-		g.mu.Lock()
-		if !g.closed {
-			g.mu.Unlock()
+		opened, closed := g.state()
+		if !closed {
 			return false, true
 		}
-		wait := time.Until(g.until)
-		if !g.probing && wait <= 0 {
-			g.probing = true
-			g.mu.Unlock()
-			return true, true
-		}
-		changed := g.changed
-		g.mu.Unlock()
-
-		var due <-chan time.Time // never, if somebody is probing: its end is a change
-		if wait > 0 {
-			due = time.After(wait)
-		}
 		select {
-		case <-due:
-		case <-changed:
+		case <-opened:
 		case <-stop:
 			return false, false
+		case g.turn <- struct{}{}:
+			if probe, ok = g.await(stop); probe {
+				return true, true
+			}
+			g.endTurn()
+			if !ok {
+				return false, false
+			}
 		}
 	}
 }
+
+// await waits for the time of the next probe. The caller has the turn, so nobody
+// else moves that time; probe is false if the gate has been opened just before.
+func (g *gate) await(stop <-chan struct{}) (probe, ok bool) {
+	g.mu.Lock()
+	closed, wait := g.closed, time.Until(g.until)
+	g.mu.Unlock()
+	if !closed {
+		return false, true
+	}
+	select {
+	case <-time.After(wait):
+		return true, true
+	case <-stop:
+		return false, false
+	}
+}
+
+func (g *gate) endTurn() { <-g.turn }
 
 // schedule sets the time of the next probe. g.mu is held.
 func (g *gate) schedule(u *UnavailableError) {
@@ -115,7 +135,6 @@ func (g *gate) schedule(u *UnavailableError) {
 	}
 	g.until = time.Now().Add(wait)
 	g.dependency, g.err = u.Dependency, u.Err
-	g.wake()
 }
 
 // probed ends a probe that was not parked again: the dependency answers.
@@ -123,23 +142,14 @@ func (g *gate) probed() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.log.Info("segment_resumed", "dependency", g.dependency, "after", time.Since(g.since).Round(time.Millisecond))
-	g.closed, g.probing, g.fails = false, false, 0
+	g.closed, g.fails = false, 0
 	g.dependency, g.err = "", nil
-	g.wake()
+	close(g.opened)
+	g.endTurn()
 }
 
 // abandon ends a probe that was interrupted and so told nothing.
-func (g *gate) abandon() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.probing = false
-	g.wake()
-}
-
-func (g *gate) wake() {
-	close(g.changed)
-	g.changed = make(chan struct{})
-}
+func (g *gate) abandon() { g.endTurn() }
 
 // Outage says why a segment takes in nothing.
 type Outage struct {

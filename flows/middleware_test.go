@@ -195,7 +195,7 @@ func TestWaitsAskedForAreBounded(t *testing.T) {
 			"retry after": retry(Retry{Attempts: 1 << 30, Delay: time.Second, Max: time.Second}, nil, quietLog),
 		} {
 			synctest.Test(t, func(t *testing.T) {
-				gate.changed = make(chan struct{}) // of this bubble
+				gate.turn = make(chan struct{}, 1) // of this bubble
 				calls, start := 0, time.Now()
 				_, _ = wrap(func(*message.Message) ([]*message.Message, error) {
 					calls++
@@ -213,4 +213,47 @@ func TestWaitsAskedForAreBounded(t *testing.T) {
 			})
 		}
 	}
+}
+
+// However many are parked, each gets its turn to look, one after the other, and a
+// probe that is interrupted leaves the turn to the next.
+func TestParkedMessagesTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		probes := map[string]int{}
+		first := map[string]bool{}
+		var mu sync.Mutex
+		g := newGate(quietLog)
+		stop, down := make(chan struct{}), make(chan struct{})
+		handle := park(g, stop, func(*message.Message, error) {})(func(wm *message.Message) ([]*message.Message, error) {
+			<-down // all are in when it happens
+			mu.Lock()
+			defer mu.Unlock()
+			if !first[wm.UUID] {
+				first[wm.UUID] = true
+			} else if probes[wm.UUID]++; wm.UUID == "3" {
+				return nil, errInterrupted
+			}
+			return nil, Unavailable("models", errors.New("refused"), time.Second)
+		})
+		var all sync.WaitGroup
+		for i := range 10 {
+			all.Go(func() { _, _ = handle(message.NewMessage(fmt.Sprint(i), nil)) })
+		}
+		synctest.Wait()
+		close(down)
+		time.Sleep(19*time.Second + time.Millisecond)
+		mu.Lock()
+		for i := range 10 {
+			least, most := 2, 3
+			if i == 3 {
+				least, most = 1, 1
+			}
+			if got := probes[fmt.Sprint(i)]; got < least || got > most {
+				t.Errorf("message %d probed %d times, want %d to %d", i, got, least, most)
+			}
+		}
+		mu.Unlock()
+		close(stop)
+		all.Wait()
+	})
 }

@@ -111,7 +111,8 @@ func (e *Engine) newSegment(p SegmentPlan, stages []named[Stage]) *segment {
 	if p.Next != "" {
 		s.steps = append(s.steps, &step{
 			name: "topic " + p.Next, process: forward(e.broker.Publisher(), p.Next),
-			knobs: Knobs{Workers: 4}, log: s.log, stats: new(StepStats), deliver: true,
+			// Many wait at once, so that the broker sends them together.
+			knobs: Knobs{Workers: 16}, log: s.log, stats: new(StepStats), deliver: true,
 		})
 		return s
 	}

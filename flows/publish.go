@@ -29,9 +29,8 @@ func (e *Engine) publish(ctx context.Context, messages ...*Message) error {
 		}
 		wms = append(wms, wm)
 	}
-	pub := e.broker.Publisher()
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		err := pub.Publish(e.plan.Topic, wms...)
+		err := e.publishOnce(ctx, wms)
 		if err == nil {
 			return nil
 		}
@@ -41,6 +40,24 @@ func (e *Engine) publish(ctx context.Context, messages ...*Message) error {
 		case <-ctx.Done():
 			return err
 		}
+	}
+}
+
+// publishOnce does not wait for a broker that does not answer when ctx has ended: a
+// source must hear of a stop.
+func (e *Engine) publishOnce(ctx context.Context, wms []*message.Message) error {
+	published := make(chan error, 1)
+	go func() { published <- e.broker.Publisher().Publish(e.plan.Topic, wms...) }()
+	select {
+	case err := <-published:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-published:
+		return err
+	case <-time.After(e.grace / 2):
+		return ctx.Err()
 	}
 }
 

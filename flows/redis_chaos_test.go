@@ -3,6 +3,7 @@ package flows_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -231,5 +232,47 @@ func TestRedisIsFull(t *testing.T) {
 	}
 	if got := len(poison(t, b, p)); got != 0 {
 		t.Errorf("%d poisoned by a full broker", got)
+	}
+}
+
+// A server that hears and says nothing holds up a stop no longer than it must.
+func TestStopWhileRedisIsMute(t *testing.T) {
+	chaos(t)
+	server := testenv.StartRedis(t)
+	proxy := testenv.NewProxy(t, server.URL)
+	const n = 2000
+	sent := new(atomic.Int64)
+	p := twoSegments(steady{n, sent}, newShelf())
+	p.Engine.Drain = 2 * time.Second
+	b := redisAt(t, proxy.URL)
+	e, err := flows.New(p, b, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	for sent.Load() < n/2 {
+		time.Sleep(time.Millisecond)
+	}
+	proxy.Mute(true)
+	time.Sleep(300 * time.Millisecond)
+	at := time.Now()
+	cancel()
+	err = <-ended
+	t.Logf("the stop took %v: %v", time.Since(at), err)
+	if took := time.Since(at); took > 25*time.Second || err != nil && strings.Contains(err.Error(), "ignores") {
+		t.Errorf("the stop took %v and said %v", took, err)
+	}
+
+	// Nothing is lost by it.
+	proxy.Mute(false)
+	proxy.Break()
+	out := newShelf()
+	p.Sources = []flows.Spec[flows.Source]{spec("none", flows.Source(list{}))}
+	p.Sinks = []flows.Spec[flows.Sink]{spec("sink", flows.Sink(out))}
+	run(t, p, redisAt(t, server.URL))
+	if lag, err := b.Lag(t.Context(), p.Topic, p.Name); err != nil || lag.Waiting+lag.Pending > 0 {
+		t.Errorf("lag %+v, %v", lag, err)
 	}
 }

@@ -135,7 +135,10 @@ func encode(m *Message) (*message.Message, error) {
 
 // forward returns what publishes messages to a topic, as the process of a step.
 func forward(pub message.Publisher, topic string) func(context.Context, []*Message) ([]*Message, error) {
-	return func(_ context.Context, batch []*Message) ([]*Message, error) {
+	return func(ctx context.Context, batch []*Message) ([]*Message, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err // the message was given back already
+		}
 		wms := make([]*message.Message, 0, len(batch))
 		sent := make([]*Message, 0, len(batch))
 		for _, m := range batch {

@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +15,17 @@ import (
 	"catalyst/internal/broker/embedded"
 	"catalyst/internal/sqlite"
 )
+
+// apart returns another way to the file at path: opened that way nothing is shared
+// but the file, as between two processes.
+func apart(t *testing.T, path string) string {
+	t.Helper()
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Dir(path), link); err != nil {
+		t.Skip("links need a privilege here")
+	}
+	return filepath.Join(link, filepath.Base(path))
+}
 
 // edit changes the file as any other program could.
 func edit(t *testing.T, path string, statements ...string) {
@@ -203,6 +215,40 @@ func TestTakenForDead(t *testing.T) {
 	held.Ack()
 	next.Ack()
 	waitForLag(t, b, broker.Lag{})
+}
+
+// While nobody can write to the file, nobody can give a sign of life. That is no
+// reason to take one another for dead when it is over.
+func TestSilenceOfAll(t *testing.T) {
+	path := newFile(t)
+	one, two := open(t, path), open(t, apart(t, path))
+	const lease = 600 * time.Millisecond
+	messages := join(t, one, broker.Config{Group: group, Lease: lease})
+	publish(t, one, "held")
+	held := receive(t, messages)
+	others := join(t, two, broker.Config{Group: group, Lease: lease})
+
+	locker, err := sqlite.Open(t.Context(), apart(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer locker.Close()
+	for range 2 {
+		err = locker.Write(t.Context(), func(*sqlite.Tx) error {
+			time.Sleep(2 * lease) // as a backup does, or a full disk
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case m := <-others:
+			t.Fatalf("message %s was taken from a living holder", m.UUID)
+		case <-time.After(lease / 3):
+		}
+	}
+	held.Ack()
+	waitForLag(t, one, broker.Lag{})
 }
 
 // A broker never works on tables it does not know.

@@ -36,7 +36,13 @@ func (s *subscriber) keepHouse(ctx context.Context) {
 		var errs []error
 		if time.Since(beaten) >= beat {
 			beaten = time.Now()
-			errs = append(errs, s.beat(ctx))
+			err := s.beat(ctx)
+			if err != nil || time.Since(beaten) > beat {
+				// Nobody else could give a sign of life either, while the disk was full or
+				// someone kept the file locked: the silence until now says nothing.
+				clear(seen)
+			}
+			errs = append(errs, err)
 		}
 		errs = append(errs, s.buryDead(ctx, seen))
 		if time.Since(trimmed) >= time.Second && s.acked.Swap(false) {
@@ -136,7 +142,7 @@ func (s *subscriber) bury(ctx context.Context, id, beat int64, name string) erro
 		taken, err = tx.Exec(`UPDATE deliveries SET member = NULL, not_before = 0 WHERE member = ?`, id)
 		return err
 	})
-	if taken > 0 {
+	if err == nil && taken > 0 {
 		s.log.Info("took over the messages of a dead member", "member", name, "messages", taken)
 	}
 	return wrap("take over from a dead member", err)

@@ -34,7 +34,8 @@ func (s *subscriber) keepHouse(ctx context.Context) {
 	var beaten, trimmed time.Time
 	for {
 		var errs []error
-		if time.Since(beaten) >= beat {
+		due := time.Since(beaten) >= beat
+		if due {
 			beaten = time.Now()
 			err := s.beat(ctx)
 			if err != nil || time.Since(beaten) > beat {
@@ -49,8 +50,9 @@ func (s *subscriber) keepHouse(ctx context.Context) {
 			trimmed = time.Now()
 			errs = append(errs, s.trimAll())
 		}
-		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
-			s.log.Warn("housekeeping of the broker's file", "error", err)
+		// Only a beat is sure to write, and so to show that all is well again.
+		if err := errors.Join(errs...); ctx.Err() == nil && (err != nil || due) {
+			s.keeping.note(s.log, "keeping the broker's file in order", err)
 		}
 		select {
 		case <-ticker.C:

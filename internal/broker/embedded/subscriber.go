@@ -31,6 +31,8 @@ type subscriber struct {
 	credits credits
 	settled *settlements
 
+	claiming, keeping trouble
+
 	reading     context.Context // ends when Drain begins
 	stopReading context.CancelFunc
 	living      context.Context // ends when messages in hand are given up
@@ -174,6 +176,7 @@ func (s *subscriber) pump(ctx context.Context, sub *subscription) {
 			}
 			continue
 		}
+		s.claiming.note(s.log, "claiming messages", nil)
 		s.credits.give(free - len(entries))
 		for i := range entries {
 			if !s.hand(ctx, sub, &entries[i]) {
@@ -196,7 +199,7 @@ func (s *subscriber) recoverFrom(ctx context.Context, err error) bool {
 		err = s.beat(ctx) // which joins again
 	}
 	if err != nil {
-		s.log.Warn("the broker's file does not answer, trying on", "error", err)
+		s.claiming.note(s.log, "claiming messages", err)
 	}
 	return wait(ctx, nil, time.Now().Add(time.Second))
 }

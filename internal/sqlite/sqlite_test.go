@@ -321,3 +321,52 @@ func TestCheckNew(t *testing.T) {
 		t.Errorf("check a new file: %v, want what to do", err)
 	}
 }
+
+// A file that stays locked keeps nobody waiting for longer than it must: neither do
+// callers wait for one another's time to run out, nor beyond their own contexts.
+func TestLockedFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for ten seconds")
+	}
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "f.db")
+	one, two := open(t, path), open(t, apart(t, path))
+	exec(t, one, `CREATE TABLE t (x)`)
+	locked, release := make(chan struct{}), make(chan struct{})
+	var locker sync.WaitGroup
+	locker.Go(func() {
+		_ = two.Write(t.Context(), func(*sqlite.Tx) error { close(locked); <-release; return nil })
+	})
+	<-locked
+	insert := func(tx *sqlite.Tx) error { _, err := tx.Exec(`INSERT INTO t VALUES (1)`); return err }
+
+	var callers sync.WaitGroup
+	at := time.Now()
+	callers.Go(func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := one.Write(ctx, insert); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("with a time limit: %v", err)
+		}
+		if took := time.Since(at); took > 2*time.Second {
+			t.Errorf("with a time limit of 100ms it took %v", took)
+		}
+	})
+	for range 20 {
+		callers.Go(func() {
+			if err := one.Write(t.Context(), insert); err == nil {
+				t.Error("a locked file was written to")
+			}
+			if took := time.Since(at); took > 25*time.Second {
+				t.Errorf("a caller waited %v", took)
+			}
+		})
+	}
+	callers.Wait()
+	close(release)
+	locker.Wait()
+	exec(t, one, `INSERT INTO t VALUES (2)`)
+	if n := count(t, one, `SELECT count(*) FROM t`); n != 1 {
+		t.Errorf("%d rows: what was refused was written all the same", n)
+	}
+}

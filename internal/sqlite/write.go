@@ -129,29 +129,31 @@ func (db *DB) write(conn *sql.Conn) {
 
 // commit makes one transaction of first and whatever else waits.
 func (db *DB) commit(tx *Tx, first *job) {
-	if !first.state.CompareAndSwap(jobWaiting, jobTaken) {
+	if first.state.Load() == jobGivenUp {
 		return
 	}
-	jobs := []*job{first}
-	errs := []error{nil}
-	err := tx.begin()
-	if err == nil {
-		began := time.Now()
-		errs[0] = tx.try(first.do)
-	more:
-		for len(jobs) < maxJobs && time.Since(began) < maxHold && !tx.broken {
-			select {
-			case j := <-db.jobs:
-				if j.state.CompareAndSwap(jobWaiting, jobTaken) {
-					jobs = append(jobs, j)
-					errs = append(errs, tx.try(j.do))
-				}
-			default:
-				break more
+	if err := tx.begin(); err != nil {
+		// One after the other those behind it would each wait as long.
+		for j := first; j != nil; j = db.next() {
+			if j.take() {
+				j.done <- err
 			}
 		}
-		err = tx.commit()
+		return
 	}
+	began := time.Now()
+	var jobs []*job
+	var errs []error
+	for j := first; j != nil; j = db.next() {
+		if j.take() {
+			jobs = append(jobs, j)
+			errs = append(errs, tx.try(j.do))
+		}
+		if len(jobs) == maxJobs || time.Since(began) >= maxHold || tx.broken {
+			break
+		}
+	}
+	err := tx.commit()
 	if err == nil && tx.announce {
 		db.tell()
 	}
@@ -159,6 +161,19 @@ func (db *DB) commit(tx *Tx, first *job) {
 		j.done <- errors.Join(err, errs[i])
 	}
 }
+
+// next returns a job that waits; nil if none does.
+func (db *DB) next() *job {
+	select {
+	case j := <-db.jobs:
+		return j
+	default:
+		return nil
+	}
+}
+
+// take is false if the caller has given the job up.
+func (j *job) take() bool { return j.state.CompareAndSwap(jobWaiting, jobTaken) }
 
 // A Tx is the transaction that a function given to [DB.Write] works in. It keeps
 // the statements it has seen prepared, so their texts should be constants.

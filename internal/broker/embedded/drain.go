@@ -34,11 +34,14 @@ func (s *subscriber) Drain(ctx context.Context) error {
 	s.hands.Wait() // until all are settled, or given up as ctx ends
 	s.giveUp()     // for the house
 	s.house.Wait()
-	close(s.settled.ending)
+	s.settled.end()
 	<-s.settled.ended
-	s.drainErr = errors.Join(s.settled.err, s.leave())
-	if err := s.trimAll(); err != nil {
-		s.log.Debug("the last trim is left to others", "error", err)
+	left := s.leave()
+	s.drainErr = errors.Join(s.settled.err, left)
+	if left == nil { // else the file cannot be written, and others have to trim it
+		if err := s.trimAll(); err != nil {
+			s.log.Debug("the last trim is left to others", "error", err)
+		}
 	}
 	for _, out := range s.outs {
 		close(out)
@@ -50,7 +53,9 @@ func (s *subscriber) Drain(ctx context.Context) error {
 // leave gives everything still in this member's hand back to the group and
 // ends the membership. Giving back is no delivery.
 func (s *subscriber) leave() error {
-	return wrap("leave group "+s.config.Group, s.db.Write(context.Background(), func(tx *sqlite.Tx) error {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWrites)
+	defer cancel()
+	return wrap("leave group "+s.config.Group, s.db.Write(ctx, func(tx *sqlite.Tx) error {
 		tx.Announce()
 		member := s.member.Load()
 		_, err := tx.Exec(`

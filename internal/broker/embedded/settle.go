@@ -21,14 +21,17 @@ type settlement struct {
 type settlements struct {
 	mu     sync.Mutex
 	queue  []settlement
-	some   chan struct{} // holds a token when queue is not empty
-	ending chan struct{} // closed when nothing more will be added
-	err    error         // of the last write, once ended
+	some   chan struct{}   // holds a token when queue is not empty
+	adding context.Context // ends when nothing more will be added
+	end    context.CancelFunc
+	err    error // of the last write, once ended
 	ended  chan struct{}
 }
 
 func newSettlements() *settlements {
-	return &settlements{some: make(chan struct{}, 1), ending: make(chan struct{}), ended: make(chan struct{})}
+	q := &settlements{some: make(chan struct{}, 1), ended: make(chan struct{})}
+	q.adding, q.end = context.WithCancel(context.Background())
+	return q
 }
 
 func (q *settlements) add(s settlement) {
@@ -49,8 +52,9 @@ func (q *settlements) take() []settlement {
 	return taken
 }
 
-// lastFlush is how long a subscriber that is stopping tries to write its acks.
-const lastFlush = 5 * time.Second
+// lastWrites is how long a subscriber that is stopping tries to write its acks, and
+// then to give back what is left.
+const lastWrites = 5 * time.Second
 
 // flush writes settlements until there will be no more. A file that cannot be
 // written now, as on a full disk, is tried again: the acks are not forgotten.
@@ -59,31 +63,31 @@ func (s *subscriber) flush() {
 	for {
 		select {
 		case <-s.settled.some:
-			s.write(s.settled.take(), s.settled.ending)
-		case <-s.settled.ending:
+			s.write(s.settled.adding, s.settled.take())
+		case <-s.settled.adding.Done():
 			if rest := s.settled.take(); len(rest) > 0 {
-				over, cancel := context.WithTimeout(context.Background(), lastFlush)
+				ctx, cancel := context.WithTimeout(context.Background(), lastWrites)
 				defer cancel()
-				s.settled.err = s.write(rest, over.Done())
+				s.settled.err = s.write(ctx, rest)
 			}
 			return
 		}
 	}
 }
 
-// write writes until it succeeds or over is closed; then what is left goes back
-// into the queue.
-func (s *subscriber) write(batch []settlement, over <-chan struct{}) error {
+// write writes until it succeeds or ctx ends; then what is left goes back into the
+// queue.
+func (s *subscriber) write(ctx context.Context, batch []settlement) error {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		err := s.settle(batch)
+		err := s.settle(ctx, batch)
 		if err == nil {
 			return nil
 		}
-		if wait == 50*time.Millisecond {
+		if wait == 50*time.Millisecond && ctx.Err() == nil {
 			s.log.Warn("acks cannot be written, trying on", "messages", len(batch), "error", err)
 		}
 		select {
-		case <-over:
+		case <-ctx.Done():
 			s.settled.mu.Lock()
 			s.settled.queue = append(batch, s.settled.queue...)
 			s.settled.mu.Unlock()
@@ -95,8 +99,8 @@ func (s *subscriber) write(batch []settlement, over <-chan struct{}) error {
 
 // settle makes one transaction of what holders said. An ack counts even if the
 // message was given to another meanwhile: its work is done. A nack does not.
-func (s *subscriber) settle(batch []settlement) error {
-	return wrap("settle messages", s.db.Write(context.Background(), func(tx *sqlite.Tx) error {
+func (s *subscriber) settle(ctx context.Context, batch []settlement) error {
+	return wrap("settle messages", s.db.Write(ctx, func(tx *sqlite.Tx) error {
 		member := s.member.Load()
 		for _, one := range batch {
 			var err error

@@ -13,11 +13,23 @@ type Settings struct {
 	Timeout     time.Duration `yaml:"timeout" doc:"longest time for a call; 0 takes the router's"`
 	FirstToken  time.Duration `yaml:"first_token" doc:"longest wait for the first token of content; 0 takes the router's"`
 	MaxChars    int           `yaml:"max_chars" doc:"takes items whose text has at most so many characters; 0 is no limit"`
+
+	Concurrency       int    `yaml:"concurrency" doc:"calls at the same time; 0 takes the router's, -1 is no limit"`
+	RequestsPerMinute int    `yaml:"requests_per_minute" doc:"requests in any minute; 0 takes the router's, -1 is no limit"`
+	TokensPerMinute   int    `yaml:"tokens_per_minute" doc:"tokens in any minute, of prompts and answers; 0 is no limit"`
+	RequestsPerDay    int    `yaml:"requests_per_day" doc:"requests in a day; 0 is no limit"`
+	Reserve           int    `yaml:"reserve" doc:"requests of a day that are left for others who use the same key"`
+	ResetZone         string `yaml:"reset_zone" doc:"time zone in which the provider's day begins at midnight; empty is UTC"`
 }
 
 // Limits makes a provider with these settings [Limited].
 func (s Settings) Limits() Limits {
-	return Limits{MaxChars: s.MaxChars, Timeout: s.Timeout, FirstToken: s.FirstToken}
+	zone, _ := time.LoadLocation(s.ResetZone) // Faults has seen to it
+	return Limits{
+		MaxChars: s.MaxChars, Timeout: s.Timeout, FirstToken: s.FirstToken,
+		Concurrency: s.Concurrency, RequestsPerMinute: s.RequestsPerMinute, TokensPerMinute: s.TokensPerMinute,
+		RequestsPerDay: s.RequestsPerDay, Reserve: s.Reserve, ResetZone: zone,
+	}
 }
 
 // Faults returns what is wrong with the settings, for a configuration's Validate.
@@ -30,6 +42,23 @@ func (s Settings) Faults() (faults []error) {
 	}
 	if s.MaxChars < 0 {
 		faults = append(faults, config.At("max_chars", "must not be below 0"))
+	}
+	for _, limit := range []struct {
+		name       string
+		value, min int
+	}{
+		{"concurrency", s.Concurrency, -1}, {"requests_per_minute", s.RequestsPerMinute, -1},
+		{"tokens_per_minute", s.TokensPerMinute, 0}, {"requests_per_day", s.RequestsPerDay, 0}, {"reserve", s.Reserve, 0},
+	} {
+		if limit.value < limit.min {
+			faults = append(faults, config.At(limit.name, "must not be below %d", limit.min))
+		}
+	}
+	if s.RequestsPerDay > 0 && s.Reserve >= s.RequestsPerDay {
+		faults = append(faults, config.At("reserve", "must leave some of requests_per_day (%d)", s.RequestsPerDay))
+	}
+	if _, err := time.LoadLocation(s.ResetZone); err != nil {
+		faults = append(faults, config.At("reset_zone", "is no time zone; write one like America/Los_Angeles"))
 	}
 	if s.Temperature != nil && (*s.Temperature < 0 || *s.Temperature > 2) {
 		faults = append(faults, config.At("temperature", "must lie between 0 and 2"))

@@ -29,6 +29,7 @@ const (
 	Truncated     Class = "truncated"      // the answer hit a token limit
 	Network       Class = "network"        // no connection, or it broke
 	Canceled      Class = "canceled"       // we stopped waiting
+	Budget        Class = "budget"         // the money set aside is used up, or the price is unknown
 )
 
 // A Policy is what follows from a class of error.
@@ -58,6 +59,7 @@ var policies = map[Class]Policy{
 	Truncated:     {Next: true},
 	Network:       {Retry: true, Next: true, Counts: true, Outage: true},
 	Canceled:      {},
+	Budget:        {Next: true},
 }
 
 // Policy returns what follows from c. A class that is none of the above has the
@@ -77,7 +79,8 @@ type Error struct {
 	Status   int // of HTTP; 0 where there was none
 	// RetryAfter is how long the server asks to be left alone; zero if it did not.
 	RetryAfter time.Duration
-	Err        error // what was seen
+	Rates      []Rate // what the server said of its limits with it
+	Err        error  // what was seen
 }
 
 func (e *Error) Error() string {

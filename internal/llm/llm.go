@@ -37,13 +37,43 @@ type (
 	Prober interface {
 		Available(ctx context.Context) error
 	}
+
+	// Tended is a Provider whose server is looked after by package local: its model
+	// is loaded, watched and now and then recycled.
+	Tended interface {
+		// Ready returns nil if the server can be asked now, or why not: the model is
+		// being loaded or recycled, the server does not answer. RetryAfter says when to
+		// look again. It waits for nothing.
+		Ready() *Error
+		// Vitals is what was last seen. It waits for nothing.
+		Vitals() Vitals
+	}
 )
 
-// Limits are one provider's limits. Zero means that it has none of its own.
+// Vitals are how a local server is.
+type Vitals struct {
+	// Memory is the share of the GPU's memory in use, 0 … 1; negative if unknown.
+	Memory float64
+	// Crashed is when it last crashed or lost its model; zero if it has not.
+	Crashed time.Time
+}
+
+// Limits are one provider's limits. Zero leaves a limit to the router, a negative
+// number is none.
 type Limits struct {
 	MaxChars   int           // takes items whose text has at most so many characters
+	MaxTokens  int           // of an answer; the worst that a call can cost depends on it
+	Context    int           // tokens of prompt and answer together
 	Timeout    time.Duration // for a whole call
 	FirstToken time.Duration // for the first token of content
+
+	Concurrency       int // calls at the same time
+	RequestsPerMinute int
+	TokensPerMinute   int // in and out
+	RequestsPerDay    int
+	Reserve           int            // requests of a day that are left unused
+	ResetZone         *time.Location // in which a day begins at midnight; nil is UTC
+	Free              bool           // costs nothing by the token: it runs at home
 }
 
 // A Request is what a model is asked.
@@ -72,11 +102,31 @@ type Response struct {
 	Model string // that answered, by the server's account
 	Stop  string // why it stopped, in the server's word
 	// TokensIn counts the whole prompt, TokensCached the part of it that came from
-	// the server's cache, TokensOut the answer with whatever was thought before it.
-	TokensIn, TokensCached, TokensOut int
+	// the server's cache, TokensWritten the part that was put there, TokensOut the
+	// answer with whatever was thought before it.
+	TokensIn, TokensCached, TokensWritten, TokensOut int
+	// Rates is what the server says is left of its limits.
+	Rates []Rate
 	// FirstToken and Latency count from the start of the call.
 	FirstToken, Latency time.Duration
 }
+
+// A Rate is what a server says of one of its limits, in the headers of an answer.
+type Rate struct {
+	Kind      RateKind
+	Limit     int // negative if it does not say
+	Remaining int
+	Reset     time.Time // when Remaining is Limit again; zero if it does not say
+}
+
+// RateKind is what a limit counts, and in how long.
+type RateKind string
+
+const (
+	RequestsMinute RateKind = "requests_minute"
+	TokensMinute   RateKind = "tokens_minute"
+	RequestsDay    RateKind = "requests_day"
+)
 
 // ErrNotConfigured is what every [*NotConfiguredError] is.
 var ErrNotConfigured = errors.New("not configured")

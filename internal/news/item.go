@@ -77,6 +77,19 @@ type Analysis struct {
 	Latency   time.Duration `json:"latency_ns,omitempty" expr:"latency"`
 	At        time.Time     `json:"at,omitzero" expr:"at"`
 
+	// Unverified lists figures and tickers of the verdict that the item's text does not have.
+	Unverified []string `json:"unverified,omitempty" expr:"unverified"`
+
+	// Why this provider answered ("chars < 1000"; "after ollama: overloaded"), and after
+	// how many calls to all providers together. Degraded is set if a provider that
+	// comes before it by the rules could not be asked or gave no answer.
+	Reason   string `json:"reason,omitempty" expr:"reason"`
+	Attempts int    `json:"attempts,omitempty" expr:"attempts"`
+	Degraded bool   `json:"degraded,omitempty" expr:"degraded"`
+	// NanoDollars is what the call cost, this item's share of it where it was about
+	// several; 0 for a local model, and where the price is unknown.
+	NanoDollars int64 `json:"nano_dollars,omitempty" expr:"nano_dollars"`
+
 	// Cached is set when the verdict was given for another, equivalent item.
 	Cached *Cached `json:"cached,omitempty" expr:"cached"`
 }

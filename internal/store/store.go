@@ -1,7 +1,7 @@
 // Package store is the contract of what the pipeline remembers between
-// messages. Claims, Ledger and Embeddings live beside the broker (Redis, or the
-// embedded file); Answers live in PostgreSQL with pgvector or in the embedded
-// file. storetest holds the conformance suites.
+// messages. Claims, Ledger, Embeddings, Meters and Notes live beside the broker
+// (Redis, or the embedded file); Answers and Costs live in PostgreSQL (with pgvector)
+// or in the embedded file. storetest holds the conformance suites.
 //
 // Every method takes a batch and asks its server once. Nothing may be assumed
 // about a batch that returned an error: any part of it may have been stored, and
@@ -110,4 +110,111 @@ type Answer struct {
 	Value   []byte
 	At      time.Time
 	Expires time.Time
+}
+
+// Meters count what is used of limits: requests, tokens, money, calls under way.
+type Meters interface {
+	// Take takes every amount if none would go beyond its limit; otherwise it takes
+	// nothing and tells which meter is the first that would. It is atomic over all
+	// processes: what several of them take never adds up to more than a limit.
+	Take(ctx context.Context, meters []Meter) (Taken, error)
+
+	// Add adds amounts, which may be negative, whatever the limits: it settles what was
+	// taken for more or less than was used. With a Holder and an amount below 0 it
+	// gives the holder's place back; with 0 it renews it.
+	Add(ctx context.Context, meters []Meter) error
+
+	// Used returns what each counter stands at, in the order asked; 0 where there is
+	// none, or where it has expired.
+	Used(ctx context.Context, counters []string) ([]int64, error)
+}
+
+// A Meter is an amount and the limit it counts towards.
+type Meter struct {
+	// Counters are summed up and compared with Limit; the amount is added to the
+	// first. A day has one counter, a sliding minute one for every few seconds of it.
+	Counters []string
+	Amount   int64
+	Limit    int64 // negative: counted, and never full
+	// Holder makes this a count of holders instead of amounts: of those who were given
+	// a place in the one counter and have neither given it back nor let Keep pass since
+	// they took or renewed it. Amount is then 1.
+	Holder string
+	// Keep is how long the first counter is kept after it was last added to. It must be
+	// longer than its window.
+	Keep time.Duration
+}
+
+// Taken is the answer to [Meters.Take].
+type Taken struct {
+	OK   bool
+	Full int     // if not OK: the index of the meter that is full
+	Used []int64 // and what each of its counters stands at
+}
+
+// Notes are small values by name that outlive a process: what a breaker knows, what
+// the operator was told.
+type Notes interface {
+	// Notes returns the value under each name, in the order asked; nil where there is
+	// none, or where it has expired.
+	Notes(ctx context.Context, names []string) ([][]byte, error)
+
+	// Note keeps value under name for at least keep, in place of what was there. An
+	// empty value removes it.
+	Note(ctx context.Context, name string, value []byte, keep time.Duration) error
+}
+
+// Costs is the book of calls to models.
+type Costs interface {
+	// Book stores calls. Booking one again, by its ID, is booking it once.
+	Book(ctx context.Context, calls []Call) error
+
+	// Spent sums up the calls from one time on, up to and without another, by what by
+	// says, the dearest first. A call about several tickers counts towards each of them
+	// with its equal share, whole nano-dollars left over with the first.
+	Spent(ctx context.Context, from, to time.Time, by CostKey) ([]Spending, error)
+
+	// Forget deletes up to limit calls made before a time and returns how many.
+	Forget(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// A Call is one call to a model, and what it cost.
+type Call struct {
+	ID       string // a UUID
+	At       time.Time
+	Key      string   // of the item; the first one's, where a call was about several
+	Source   string   // of the item
+	Tickers  []string // of the items
+	Provider string
+	Model    string
+	Prompt   string // name and version
+	Status   string // ok, or the class of the error
+	// Tokens: In counts the whole prompt, Cached what of it was read from the server's
+	// cache, Written what was written to it, Out the answer with its thoughts.
+	TokensIn, TokensCached, TokensWritten, TokensOut int
+	NanoDollars                                      int64
+	Unpriced                                         bool // nobody knows the price: NanoDollars is 0 and means nothing
+	Estimated                                        bool // the server did not say what it used
+	Latency                                          time.Duration
+}
+
+// CostKey says by what costs are summed up.
+type CostKey string
+
+const (
+	BySource   CostKey = "source"
+	ByTicker   CostKey = "ticker"
+	ByProvider CostKey = "provider"
+	ByModel    CostKey = "model"
+	ByDay      CostKey = "day" // of UTC
+)
+
+// Spending is a sum of calls. Calls about several tickers are shared out by money
+// only: each of the tickers counts the call and its tokens.
+type Spending struct {
+	Name                string // the source, ticker, …; empty where the call has none
+	Calls, Failed       int
+	Unpriced            int
+	TokensIn, TokensOut int64
+	NanoDollars         int64
 }

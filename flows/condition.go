@@ -12,50 +12,69 @@ import (
 	"catalyst/internal/news"
 )
 
-// A Condition is an expr-lang expression over an item's fields that is true or
-// false: `form == "8-K" and "2.02" in items`. Names and types are checked when it
-// is parsed. The zero Condition is always true.
-type Condition struct {
+// A Predicate is an expr-lang expression over the fields of an E, a struct, that is
+// true or false. Names and types are checked when it is parsed. The zero Predicate is
+// always true.
+type Predicate[E any] struct {
 	source  string
 	program *vm.Program
 }
 
-// ParseCondition compiles source. Empty source gives the zero Condition.
-func ParseCondition(source string) (Condition, error) {
+// ParsePredicate compiles source. Empty source gives the zero Predicate.
+func ParsePredicate[E any](source string) (Predicate[E], error) {
 	source = strings.TrimSpace(source)
 	if source == "" {
-		return Condition{}, nil
+		return Predicate[E]{}, nil
 	}
-	program, err := expr.Compile(source, expr.Env(news.Item{}), expr.AsBool())
+	var env E
+	program, err := expr.Compile(source, expr.Env(env), expr.AsBool())
 	if err != nil {
-		return Condition{}, explain(source, err)
+		return Predicate[E]{}, explain(source, err)
 	}
-	return Condition{source, program}, nil
+	return Predicate[E]{source, program}, nil
 }
 
-// UnmarshalText is ParseCondition.
-func (c *Condition) UnmarshalText(text []byte) (err error) {
-	*c, err = ParseCondition(string(text))
+// UnmarshalText is ParsePredicate.
+func (p *Predicate[E]) UnmarshalText(text []byte) (err error) {
+	*p, err = ParsePredicate[E](string(text))
 	return err
 }
 
 // String returns the source.
-func (c Condition) String() string { return c.source }
+func (p Predicate[E]) String() string { return p.source }
 
-// IsZero reports whether c is the zero Condition.
-func (c Condition) IsZero() bool { return c.program == nil }
+// IsZero reports whether p is the zero Predicate.
+func (p Predicate[E]) IsZero() bool { return p.program == nil }
 
-// Match reports whether item meets c. It fails where the expression does at
-// run time, as an index out of range does.
-func (c Condition) Match(item *news.Item) (bool, error) {
-	if c.program == nil {
+// Holds reports whether env meets p. It fails where the expression does at run time,
+// as an index out of range does.
+func (p Predicate[E]) Holds(env E) (bool, error) {
+	if p.program == nil {
 		return true, nil
 	}
-	out, err := expr.Run(c.program, *item)
+	out, err := expr.Run(p.program, env)
 	if err != nil {
-		return false, explain(c.source, err)
+		return false, explain(p.source, err)
 	}
 	return out.(bool), nil
+}
+
+// A Condition is a [Predicate] over an item's fields: `form == "8-K" and "2.02" in
+// items`. The zero Condition is always true.
+type Condition struct{ Predicate[news.Item] }
+
+// ParseCondition compiles source. Empty source gives the zero Condition.
+func ParseCondition(source string) (Condition, error) {
+	p, err := ParsePredicate[news.Item](source)
+	return Condition{p}, err
+}
+
+// Match reports whether item meets c: see [Predicate.Holds].
+func (c Condition) Match(item *news.Item) (bool, error) {
+	if c.IsZero() {
+		return true, nil
+	}
+	return c.Holds(*item)
 }
 
 // explain puts into one line what expr draws over several.

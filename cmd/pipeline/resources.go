@@ -45,6 +45,7 @@ type resources struct {
 	foreign lazy[broker.Broker]
 	beside  lazy[beside]
 	answers lazy[store.Answers]
+	prompts lazy[*llm.Prompts]
 
 	mu     sync.Mutex
 	models map[string]model
@@ -303,11 +304,22 @@ func (r *resources) Provider(name string) (llm.Provider, error) {
 	return m.provider, m.err
 }
 
+// Prompts returns the tasks that models are given.
+func (r *resources) Prompts() (*llm.Prompts, error) {
+	return r.prompts.get(func(context.Context) (*llm.Prompts, func() error, error) {
+		p, err := llm.NewPrompts(llm.PromptConfig{})
+		return p, func() error { return nil }, err
+	})
+}
+
 // Models names everything about the models that an answer depends on: its prompt,
 // and which providers and models there are to ask. Cached answers of other models
 // are not found.
 func (r *resources) Models(item *news.Item) string {
-	names := []string{llm.PromptID(item)}
+	var names []string
+	if prompts, err := r.Prompts(); err == nil { // else the router does not start
+		names = append(names, prompts.Of(item).ID)
+	}
 	for _, spec := range r.providers {
 		if p, err := r.Provider(spec.Name); err == nil {
 			names = append(names, p.Name()+"="+p.Model())

@@ -54,7 +54,7 @@ type answer struct {
 // missing field, a number out of range, two verdicts, or a direction that its
 // own score contradicts is an [*Error] of class BadJSON, never a neutral answer.
 // Who answered is left to the caller.
-func ParseAnswer(text string) (news.Analysis, error) {
+func ParseAnswer(text string, item *news.Item) (news.Analysis, error) {
 	var found []answer
 	var fault error
 	for _, object := range objects(afterThoughts(text)) {
@@ -86,6 +86,20 @@ func ParseAnswer(text string) (news.Analysis, error) {
 		Urgency:    a.Urgency,
 		Horizon:    a.Horizon,
 	}, nil
+}
+
+// ParseAnswers reads the verdicts on several items, one each by its number. What is
+// missing or invalid is nil, and the error then says why; the others stand.
+func ParseAnswers(text string, items []*news.Item) ([]*news.Analysis, error) {
+	all := make([]*news.Analysis, len(items))
+	if len(items) == 0 {
+		return all, nil
+	}
+	a, err := ParseAnswer(text, items[0])
+	if err == nil {
+		all[0] = &a
+	}
+	return all, err
 }
 
 // afterThoughts cuts off what some models think aloud before they answer.

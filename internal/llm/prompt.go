@@ -1,133 +1,107 @@
 package llm
 
 import (
-	"embed"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"path"
+	"slices"
 	"strings"
-	"time"
 
+	"catalyst/flows"
+	"catalyst/internal/config"
 	"catalyst/internal/news"
 )
 
-// A prompt file begins with a line "name version"; the rest is the task. Its
-// version grows with every change of its text, because cached verdicts are told
-// apart by it; a test holds the two together.
-//
-//go:embed prompts/*.txt
-var promptFiles embed.FS
-
-type prompt struct{ id, system string }
-
-var prompts = readPrompts("news", "filing")
-
-func readPrompts(names ...string) map[string]prompt {
-	all := make(map[string]prompt)
-	for _, name := range names {
-		text, err := promptFiles.ReadFile(path.Join("prompts", name+".txt"))
-		if err != nil {
-			panic(err)
-		}
-		head, body, _ := strings.Cut(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
-		word, version, ok := strings.Cut(head, " ")
-		if !ok || word != name {
-			panic(fmt.Sprintf("prompts/%s.txt begins with %q, want %q and a version", name, head, name))
-		}
-		all[name] = prompt{id: word + "/" + version, system: strings.TrimSpace(body)}
-	}
-	return all
+// PromptConfig says which prompts there are and when each is used. The zero
+// PromptConfig is the built-in ones.
+type PromptConfig struct {
+	Dir   string       `yaml:"dir" doc:"folder with prompts of your own: NAME.txt takes the place of the built-in prompt NAME, or adds one; its first line is its name and a version, as in \"news 2\", the rest what the model is to do"`
+	Rules []PromptRule `yaml:"rules" doc:"which prompt is used for which items: the first rule that is true, then the built-in rules; a last rule without when leaves nothing to these"`
 }
 
-func promptFor(item *news.Item) prompt {
-	if item.Form != "" {
-		return prompts["filing"]
-	}
-	return prompts["news"]
+// PromptRule uses a prompt for items.
+type PromptRule struct {
+	Use  string          `yaml:"use" doc:"name of the prompt: news, 8-k, filing, earnings, dilution, partnership, clinical, 10-k-delta, or one of dir"`
+	When flows.Condition `yaml:"when" doc:"items it is used for; all if not given"`
 }
 
-// PromptID is the name and version of the prompt that item is judged with.
-func PromptID(item *news.Item) string { return promptFor(item).id }
-
-// TextLen is the number of characters of item's own text.
-func TextLen(item *news.Item) int {
-	n := 0
-	for _, s := range []string{item.Title, item.Summary, item.Body} {
-		for range s {
-			n++
+// Validate reports every fault that shows without reading the folder.
+func (c PromptConfig) Validate() error {
+	var faults []error
+	for i, rule := range c.Rules {
+		field := fmt.Sprintf("rules[%d]", i)
+		if rule.Use == "" {
+			faults = append(faults, config.At(field+".use", "is missing: name the prompt these items are judged with"))
+		}
+		if rule.When.IsZero() && i < len(c.Rules)-1 {
+			faults = append(faults, config.At(field, "is always true, so the rules after it are never asked: give it a when, or move it to the end"))
 		}
 	}
-	return n
+	return errors.Join(faults...)
 }
 
-// The tags around an item in a prompt. Inside, < and > are escaped by JSON, so
-// no text of an item can end it or begin another.
-const (
-	itemOpen  = "<item>"
-	itemClose = "</item>"
-)
+// Prompts are the tasks a model can be given, and the rules that choose among them.
+// They may be used concurrently.
+type Prompts struct {
+	byName map[string]Prompt
+	rules  []PromptRule
+}
 
-// NewRequest asks for a verdict on item, with at most maxText characters of its
-// text (0 is no limit); where text was cut, the model is told so.
-func NewRequest(item *news.Item, maxText int) (Request, error) {
-	p := promptFor(item)
-	data, err := itemData(item, maxText)
+// A Prompt is one task. Prompts of equal ID are equal: items that have one in
+// common can share a request.
+type Prompt struct {
+	// ID is the prompt's name and version, "news/1"; for a text of the user's it
+	// ends in a hash of that text. Cached verdicts are told apart by it.
+	ID string
+	// System is the task, to which [Prompt.Request] adds how to answer.
+	System string
+}
+
+// NewPrompts reads the prompts and checks the rules. Its error names every fault.
+func NewPrompts(c PromptConfig) (*Prompts, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	all, err := builtinPrompts()
 	if err != nil {
-		return Request{}, fmt.Errorf("encode item: %w", err)
+		return nil, err
 	}
-	return Request{
-		System:     p.system,
-		Prompt:     itemOpen + "\n" + data + "\n" + itemClose,
-		Schema:     AnswerSchema,
-		SchemaName: AnswerName,
-	}, nil
+	var faults []error
+	if c.Dir != "" {
+		if err := addPrompts(all, c.Dir); err != nil {
+			faults = append(faults, config.At("dir", "%w", err))
+		}
+	}
+	for i, rule := range c.Rules {
+		if _, ok := all[rule.Use]; !ok && len(faults) == 0 { // a file that could not be read has its own fault
+			faults = append(faults, config.At(fmt.Sprintf("rules[%d].use", i), "%s", unknownPrompt(rule.Use, all)))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return &Prompts{byName: all, rules: slices.Concat(c.Rules, builtinRules())}, nil
 }
 
-// Repair asks again after an answer that could not be read.
-func (r Request) Repair(fault error) Request {
-	r.Prompt += "\n\nYour last answer could not be used: " + Redact(fault.Error()) +
-		"\nAnswer again, with nothing but the one JSON object."
-	return r
+func unknownPrompt(name string, all map[string]Prompt) string {
+	names := make([]string, 0, len(all))
+	for name := range all {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	text := fmt.Sprintf("there is no prompt %q", name)
+	if s := config.Suggest(name, names); s != "" {
+		text += fmt.Sprintf("; did you mean %q?", s)
+	}
+	return text + " There are " + strings.Join(names, ", ") + "; put " + name + ".txt into dir to add it"
 }
 
-func itemData(item *news.Item, maxText int) (string, error) {
-	left, cut := maxText, false
-	clip := func(s string) string {
-		if maxText <= 0 {
-			return s
+// Of is the prompt for item: that of the first rule that is true. A rule that fails
+// at run time, as one that looks at the first of no tickers does, is not true.
+func (p *Prompts) Of(item *news.Item) Prompt {
+	for _, rule := range p.rules {
+		if ok, err := rule.When.Match(item); err == nil && ok {
+			return p.byName[rule.Use]
 		}
-		runes := []rune(s)
-		if len(runes) <= left {
-			left -= len(runes)
-			return s
-		}
-		cut = true
-		s, left = string(runes[:left]), 0
-		return s
 	}
-	data := struct {
-		Source    string   `json:"source,omitempty"`
-		Published string   `json:"published,omitempty"`
-		Form      string   `json:"form,omitempty"`
-		Items     []string `json:"items,omitempty"`
-		Tickers   []string `json:"tickers,omitempty"`
-		Title     string   `json:"title,omitempty"`
-		Summary   string   `json:"summary,omitempty"`
-		Body      string   `json:"body,omitempty"`
-		Cut       bool     `json:"text_was_cut,omitempty"`
-	}{
-		Source:  item.Source,
-		Form:    item.Form,
-		Items:   item.Items,
-		Tickers: item.Tickers,
-		Title:   clip(item.Title),
-		Summary: clip(item.Summary),
-		Body:    clip(item.Body),
-	}
-	data.Cut = cut
-	if !item.Published.IsZero() {
-		data.Published = item.Published.UTC().Format(time.RFC3339)
-	}
-	text, err := json.MarshalIndent(data, "", " ")
-	return string(text), err
+	return p.byName["news"] // the last built-in rule is always true
 }

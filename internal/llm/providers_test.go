@@ -77,10 +77,11 @@ func eachWire(t *testing.T, f func(t *testing.T, w wire), script ...llmtest.Step
 
 func request(t *testing.T) llm.Request {
 	t.Helper()
-	r, err := llm.NewRequest(&news.Item{
+	item := &news.Item{
 		Source: "wire", Title: "Acme wins record contract", Tickers: []string{"ACME"},
 		Summary: "Order book grew by 40%.", Published: time.Date(2026, 11, 2, 13, 30, 0, 0, time.UTC),
-	}, 0)
+	}
+	r, err := prompts(t).Of(item).Request([]*news.Item{item}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func TestAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := llm.ParseAnswer(got.Text)
+		a, err := llm.ParseAnswer(got.Text, &news.Item{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +136,7 @@ func TestThoughtsAreNeitherAnswerNorFirstToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := llm.ParseAnswer(got.Text); err != nil {
+		if _, err := llm.ParseAnswer(got.Text, &news.Item{}); err != nil {
 			t.Errorf("the answer has thoughts in it: %v in %q", err, got.Text)
 		}
 

@@ -1,4 +1,5 @@
-// Package redisstore keeps claims, the ledger and embeddings in Redis 7 or newer.
+// Package redisstore keeps claims, the ledger, embeddings, meters and notes in Redis
+// 7 or newer.
 //
 // Every key is "<pipeline>:<kind>:<hash>", where the hash stands for the name
 // asked for: whatever a feed sends as an item's key, what Redis holds is of one
@@ -20,7 +21,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Store keeps claims, effects and embeddings of one pipeline. It is safe for
+// Store keeps what one pipeline remembers beside its broker. It is safe for
 // concurrent use, and any number of processes may have one on the same server.
 type Store struct {
 	client *redis.Client
@@ -32,6 +33,8 @@ var (
 	_ store.Claims     = (*Store)(nil)
 	_ store.Ledger     = (*Store)(nil)
 	_ store.Embeddings = (*Store)(nil)
+	_ store.Meters     = (*Store)(nil)
+	_ store.Notes      = (*Store)(nil)
 )
 
 // New returns the store of a pipeline behind a client that stays the caller's:

@@ -30,6 +30,19 @@ func TestEmbeddings(t *testing.T) {
 	storetest.Embeddings(t, func(tb testing.TB) store.Embeddings { return open(tb) })
 }
 
+func TestMeters(t *testing.T) {
+	storetest.Meters(t, func(tb testing.TB) [2]store.Meters {
+		name := unique(tb)
+		return [2]store.Meters{openAs(tb, name), openAs(tb, name)}
+	})
+}
+
+func BenchmarkTake(b *testing.B) { storetest.BenchmarkTake(b, open(b)) }
+
+func TestNotes(t *testing.T) {
+	storetest.Notes(t, func(tb testing.TB) store.Notes { return open(tb) })
+}
+
 // Processes that share a pipeline agree on who owns what, each by a connection of
 // its own.
 func TestProcessesAgree(t *testing.T) {

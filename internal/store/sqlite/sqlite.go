@@ -1,6 +1,6 @@
 // Package sqlitestore keeps everything the pipeline remembers in the embedded
-// database: claims, the ledger, embeddings and answers, in the same file as the
-// embedded broker. Searches are exact.
+// database: what lives beside the broker and what lives in the store, in the same file
+// as the embedded broker. Searches are exact.
 package sqlitestore
 
 import (
@@ -27,6 +27,8 @@ var (
 	_ store.Ledger     = (*Store)(nil)
 	_ store.Embeddings = (*Store)(nil)
 	_ store.Answers    = (*Store)(nil)
+	_ store.Meters     = (*Store)(nil)
+	_ store.Notes      = (*Store)(nil)
 )
 
 // Open opens the store of a pipeline in the file at path. The file's tables must

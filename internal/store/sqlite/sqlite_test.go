@@ -44,18 +44,37 @@ func TestAnswers(t *testing.T) {
 	storetest.Answers(t, func(tb testing.TB) store.Answers { return open(tb, testenv.File(tb), "p") })
 }
 
-// Two processes that claim the same keys at once agree on who owns them. Another
-// way to the same file is as good as another process: nothing but the file is shared.
-func TestClaimsOfTwoProcesses(t *testing.T) {
+func TestMeters(t *testing.T) {
+	storetest.Meters(t, func(tb testing.TB) [2]store.Meters {
+		stores := processes(tb)
+		return [2]store.Meters{stores[0], stores[1]}
+	})
+}
+
+func BenchmarkTake(b *testing.B) { storetest.BenchmarkTake(b, open(b, testenv.File(b), "p")) }
+
+func TestNotes(t *testing.T) {
+	storetest.Notes(t, func(tb testing.TB) store.Notes { return open(tb, testenv.File(tb), "p") })
+}
+
+// processes opens a file twice, as two processes would. Another way to the same file
+// is as good as another process: nothing but the file is shared.
+func processes(tb testing.TB) []*sqlitestore.Store {
+	tb.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("links need a privilege")
+		tb.Skip("links need a privilege")
 	}
-	path := testenv.File(t)
-	link := filepath.Join(t.TempDir(), "link")
+	path := testenv.File(tb)
+	link := filepath.Join(tb.TempDir(), "link")
 	if err := os.Symlink(filepath.Dir(path), link); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	stores := []*sqlitestore.Store{open(t, path, "p"), open(t, filepath.Join(link, filepath.Base(path)), "p")}
+	return []*sqlitestore.Store{open(tb, path, "p"), open(tb, filepath.Join(link, filepath.Base(path)), "p")}
+}
+
+// Two processes that claim the same keys at once agree on who owns them.
+func TestClaimsOfTwoProcesses(t *testing.T) {
+	stores := processes(t)
 	const keys = 200
 	owners := make([][]string, len(stores))
 	var wg sync.WaitGroup

@@ -105,6 +105,9 @@ type Response struct {
 	// the server's cache, TokensWritten the part that was put there, TokensOut the
 	// answer with whatever was thought before it.
 	TokensIn, TokensCached, TokensWritten, TokensOut int
+	// TokensPerSecond is how fast the answer was written, by the server's own measure;
+	// 0 if it does not say.
+	TokensPerSecond float64
 	// Rates is what the server says is left of its limits.
 	Rates []Rate
 	// FirstToken and Latency count from the start of the call.

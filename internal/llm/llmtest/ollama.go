@@ -4,32 +4,37 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync/atomic"
 )
 
-// NewOllama starts a server with Ollama's API: /api/chat, /api/tags, /api/ps and
-// /api/version. It has the model mistral, not yet loaded: a chat without messages
-// loads it, as does any other, and the first is not counted as a request for
-// an answer.
-func NewOllama(script ...Step) *Server { return newServer(&ollama{}, "", script) }
+// NewOllama starts a server with Ollama's API: /api/chat, /api/generate (which only
+// unloads), /api/tags, /api/ps and /api/version. It has the model mistral, not yet
+// loaded: a chat without messages loads it, as does any other, and the first is
+// not counted as a request for an answer. A chat with another num_ctx loads it
+// again.
+func NewOllama(script ...Step) *Server { return newServer(&ollama{newGPU(GPU{})}, "", script) }
 
-type ollama struct{ loaded atomic.Bool }
+type ollama struct{ gpu *gpu }
 
 func (o *ollama) ask(w http.ResponseWriter, r *http.Request, body []byte) (asked, bool) {
-	const models = `{"models":[{"name":"mistral:latest","model":"mistral:latest","size":4100000000,"size_vram":4100000000}]}`
+	const name = "mistral:latest"
 	switch r.URL.Path {
 	case "/api/tags":
-		io.WriteString(w, models)
+		io.WriteString(w, `{"models":[{"name":"mistral:latest","model":"mistral:latest","size":4100000000}]}`)
 		return asked{}, false
 	case "/api/ps":
-		if o.loaded.Load() {
-			io.WriteString(w, models)
-		} else {
-			io.WriteString(w, `{"models":[]}`)
-		}
+		io.WriteString(w, o.gpu.running(name))
 		return asked{}, false
 	case "/api/version":
 		io.WriteString(w, `{"version":"0.17.4"}`)
+		return asked{}, false
+	case "/api/generate":
+		request := decode(body)
+		if request.at("keep_alive") != 0.0 || request.at("prompt") != nil {
+			http.Error(w, `{"error":"this fake only unloads here"}`, http.StatusNotImplemented)
+			return asked{}, false
+		}
+		o.gpu.unload()
+		fmt.Fprintf(w, `{"model":%q,"response":"","done":true,"done_reason":"unload"}`, request.text("model"))
 		return asked{}, false
 	case "/api/chat":
 	default:
@@ -38,14 +43,22 @@ func (o *ollama) ask(w http.ResponseWriter, r *http.Request, body []byte) (asked
 	}
 	request := decode(body)
 	a := asked{model: request.text("model"), prompt: textOf(request.lastContent()), stream: request.at("stream") != false}
-	if a.model != "mistral" && a.model != "mistral:latest" {
+	if a.model != "mistral" && a.model != name {
 		a.status, a.refusal = http.StatusNotFound, fmt.Sprintf("model '%s' not found", a.model)
 		return a, true
 	}
-	o.loaded.Store(true)
+	numCtx, _ := request.at("options", "num_ctx").(float64)
+	if !o.gpu.load(r.Context(), int(numCtx)) {
+		w.WriteHeader(http.StatusInternalServerError)
+		io.WriteString(w, o.fault(0, "llama runner process has terminated"))
+		return asked{}, false
+	}
 	if request.lastContent() == nil {
 		fmt.Fprintf(w, `{"model":%q,"message":{"role":"assistant","content":""},"done_reason":"load","done":true}`, a.model)
 		return asked{}, false
+	}
+	if !o.gpu.answer() {
+		a.status, a.refusal = http.StatusInternalServerError, "llama runner process has terminated"
 	}
 	return a, true
 }
@@ -56,7 +69,7 @@ func (o *ollama) whole(a asked, text string, e Ending) string {
 	return encode(o.last(a, text, e))
 }
 
-func (*ollama) last(a asked, text string, e Ending) map[string]any {
+func (o *ollama) last(a asked, text string, e Ending) map[string]any {
 	reason := "stop"
 	if e == Truncated {
 		reason = "length"
@@ -65,6 +78,7 @@ func (*ollama) last(a asked, text string, e Ending) map[string]any {
 		"model": a.model, "message": map[string]any{"role": "assistant", "content": text},
 		"done": true, "done_reason": reason, "load_duration": 1000,
 		"prompt_eval_count": tokens(a.prompt), "eval_count": tokens(text),
+		"eval_duration": o.gpu.duration(text),
 	}
 }
 
@@ -97,6 +111,6 @@ func (s *ollamaStream) chunk(field, text string) any {
 
 func (s *ollamaStream) end(e Ending) {
 	last := s.o.last(s.a, "", e)
-	last["eval_count"] = tokens(s.text)
+	last["eval_count"], last["eval_duration"] = tokens(s.text), s.o.gpu.duration(s.text)
 	s.line(last)
 }

@@ -56,8 +56,12 @@ func (p *Provider) probe(ctx context.Context) error {
 }
 
 type model struct {
-	Name          string `json:"name"`
-	ContextLength int    `json:"context_length"` // of a loaded one; 0 from older servers
+	Name string `json:"name"`
+	// Of one that is loaded; older servers say less.
+	ContextLength int    `json:"context_length"`
+	Size          int64  `json:"size"`
+	SizeVRAM      int64  `json:"size_vram"`
+	ExpiresAt     string `json:"expires_at"`
 }
 
 func (p *Provider) list(ctx context.Context, path string) ([]model, error) {
@@ -75,6 +79,11 @@ func (p *Provider) list(ctx context.Context, path string) ([]model, error) {
 
 func (p *Provider) isOurs(name string) bool {
 	return name == p.config.Model || name == p.config.Model+":latest"
+}
+
+// isLoadedAs reports whether a model that is loaded is ours, with our context.
+func (p *Provider) isLoadedAs(m model) bool {
+	return p.isOurs(m.Name) && (m.ContextLength == 0 || m.ContextLength == p.config.NumCtx)
 }
 
 // load makes sure that the model is in memory with our context. That takes from
@@ -115,7 +124,7 @@ func (p *Provider) loadNow(ctx context.Context) error {
 		return err
 	}
 	for _, m := range running {
-		if p.isOurs(m.Name) && (m.ContextLength == 0 || m.ContextLength == p.config.NumCtx) {
+		if p.isLoadedAs(m) {
 			return nil
 		}
 	}

@@ -12,7 +12,8 @@ var (
 )
 
 // Call runs one streaming call under the limits of r. It fills in the times of the
-// Response and sees to the class of an error that came from a limit or from ctx.
+// Response, and estimates its tokens if the server gave no account; it sees to the
+// class of an error that came from a limit or from ctx.
 //
 // do calls token whenever content arrives: text of the answer, not the opening
 // of a message, a role, or a thought.
@@ -38,6 +39,10 @@ func Call(ctx context.Context, r Request, do func(ctx context.Context, token fun
 	})
 	response.FirstToken, response.Latency = first, time.Since(start)
 	if err == nil {
+		if response.TokensIn == 0 { // no account was given, and nothing is free for that
+			response.TokensIn = EstimateTokens(r.System) + EstimateTokens(r.Prompt)
+			response.TokensOut = EstimateTokens(response.Text)
+		}
 		return response, nil
 	}
 

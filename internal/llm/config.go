@@ -3,6 +3,7 @@ package llm
 import (
 	"net/url"
 	"time"
+	_ "time/tzdata" // zones have names on Windows too
 
 	"catalyst/internal/config"
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -142,6 +143,18 @@ func ClassOfStatus(status int) Class {
 	return BadRequest
 }
 
+// Says reports whether a server's message has one of the words, which are in lower
+// case, in it.
+func Says(message string, words ...string) bool {
+	message = strings.ToLower(message)
+	for _, w := range words {
+		if strings.Contains(message, w) {
+			return true
+		}
+	}
+	return false
+}
+
 // RetryAfter reads how long a server asks to be left alone from the headers
 // Retry-After-Ms and Retry-After (seconds or a date). Zero if it does not say.
 func RetryAfter(h http.Header) time.Duration {
@@ -156,4 +169,20 @@ func RetryAfter(h http.Header) time.Duration {
 		return max(0, time.Until(at))
 	}
 	return 0
+}
+
+var retryIn = regexp.MustCompile(`(?i)(?:try again|retry) in ((?:[0-9.]+(?:ms|h|m|s))+)`)
+
+// RetryIn reads how long a server asks to be left alone from what it says, as
+// "Please try again in 7m12s." Zero if it does not say.
+func RetryIn(text string) time.Duration {
+	found := retryIn.FindStringSubmatch(text)
+	if found == nil {
+		return 0
+	}
+	wait, err := time.ParseDuration(found[1])
+	if err != nil {
+		return 0
+	}
+	return max(0, wait)
 }

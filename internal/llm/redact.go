@@ -2,7 +2,9 @@ package llm
 
 import (
 	"errors"
+	"html"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -23,6 +25,20 @@ func Redact(text string, secrets ...string) string {
 		text = string(runes[:errorText]) + "…"
 	}
 	return text
+}
+
+var title = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// ServerText is what a server's body says, for an error's text: of a page of HTML,
+// as proxies send it, its title.
+func ServerText(body string) string {
+	if !strings.HasPrefix(strings.TrimSpace(body), "<") {
+		return body
+	}
+	if found := title.FindStringSubmatch(body[:min(len(body), 16<<10)]); found != nil {
+		return "a page of HTML: " + strings.TrimSpace(html.UnescapeString(found[1]))
+	}
+	return "a page of HTML"
 }
 
 // Secrets returns what must not be shown of a key and a base URL: the key, and

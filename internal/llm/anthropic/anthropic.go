@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	sdk "github.com/anthropics/anthropic-sdk-go"
@@ -29,13 +30,27 @@ type Config struct {
 	BaseURL   string        `yaml:"base_url" doc:"address of the API; empty is Anthropic's own"`
 	Key       config.Secret `yaml:"key" doc:"API key; empty leaves the provider out"`
 	Model     string        `yaml:"model" doc:"name of the model"`
-	MaxTokens int           `yaml:"max_tokens" doc:"tokens of an answer at most"`
+	MaxTokens int           `yaml:"max_tokens" doc:"tokens of an answer at most, thoughts included"`
+	Context   int           `yaml:"context" doc:"the model's context in tokens; what would not fit is not sent; 0 is unknown"`
+
+	Cache        string `yaml:"cache" doc:"auto marks long system prompts and items for the prompt cache; off does not" enum:"auto|off"`
+	CacheMinimum int    `yaml:"cache_minimum" doc:"tokens from which on a prompt is marked for the cache; 0 takes what is known of the model"`
+
+	Effort         string `yaml:"effort" doc:"how much work the model puts into an answer; left out if not set" enum:"low|medium|high|xhigh|max"`
+	Thinking       string `yaml:"thinking" doc:"adaptive lets the model think as it likes, off forbids it; left out if not set" enum:"adaptive|off"`
+	ThinkingBudget int    `yaml:"thinking_budget" doc:"tokens that models before adaptive thinking may think, from 1024 on and below max_tokens; 0 leaves it out"`
 
 	llm.Settings `yaml:",inline"`
 }
 
 // Defaults is the configuration before pipeline.yaml.
-var Defaults = Config{Model: "claude-haiku-4-5", MaxTokens: 1024}
+var Defaults = Config{Model: "claude-haiku-4-5", MaxTokens: 1024, Context: 200_000, Cache: "auto"}
+
+var (
+	efforts   = []string{"low", "medium", "high", "xhigh", "max"}
+	thinkings = []string{"adaptive", "off"}
+	caches    = []string{"auto", "off"}
+)
 
 // Validate reports every fault.
 func (c Config) Validate() error {
@@ -45,6 +60,26 @@ func (c Config) Validate() error {
 	}
 	if c.MaxTokens < 1 {
 		faults = append(faults, config.At("max_tokens", "must be at least 1"))
+	}
+	if c.Context != 0 && c.Context <= c.MaxTokens {
+		faults = append(faults, config.At("context", "must be above max_tokens (%d), or 0", c.MaxTokens))
+	}
+	if c.CacheMinimum < 0 {
+		faults = append(faults, config.At("cache_minimum", "must not be below 0"))
+	}
+	for _, word := range []struct {
+		field, value string
+		of           []string
+	}{{"cache", c.Cache, caches}, {"effort", c.Effort, efforts}, {"thinking", c.Thinking, thinkings}} {
+		if word.value != "" && !slices.Contains(word.of, word.value) {
+			faults = append(faults, config.At(word.field, "must be one of %s", strings.Join(word.of, ", ")))
+		}
+	}
+	switch budget := c.ThinkingBudget; {
+	case budget != 0 && c.Thinking != "":
+		faults = append(faults, config.At("thinking_budget", "cannot stand with thinking"))
+	case budget != 0 && (budget < 1024 || budget >= c.MaxTokens):
+		faults = append(faults, config.At("thinking_budget", "must lie between 1024 and max_tokens (%d)", c.MaxTokens))
 	}
 	faults = append(faults, llm.BaseURLFaults(c.BaseURL, DefaultURL)...)
 	return errors.Join(faults...)
@@ -69,9 +104,17 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 		return nil, &llm.NotConfiguredError{Provider: name, Variable: Variable}
 	}
 	base := cmp.Or(c.BaseURL, DefaultURL)
+	limits := c.Limits()
+	limits.MaxTokens, limits.Context = c.MaxTokens, c.Context
+	minimum := 0
+	if c.Cache != "off" {
+		minimum = cmp.Or(c.CacheMinimum, cacheMinimum(c.Model))
+	}
 	return &provider{
-		name:   name,
-		config: c,
+		name:    name,
+		config:  c,
+		limits:  limits,
+		minimum: minimum,
 		// The service by itself, and not a client, as that one reads the environment.
 		messages: sdk.NewMessageService(
 			option.WithBaseURL(base),
@@ -79,6 +122,13 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 			option.WithHTTPClient(client),
 			option.WithMaxRetries(0),
 			option.WithoutOpenTelemetry(),
+			option.WithMiddleware(func(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+				response, err := next(r)
+				if err != nil {
+					return nil, err
+				}
+				return response, llm.Stream(response, events)
+			}),
 		),
 		secrets: llm.Secrets(c.Key.Reveal(), base),
 	}, nil
@@ -87,6 +137,8 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 type provider struct {
 	name     string
 	config   Config
+	limits   llm.Limits
+	minimum  int // tokens that are marked for the cache; 0 marks none
 	messages sdk.MessageService
 	secrets  []string
 }
@@ -94,18 +146,25 @@ type provider struct {
 func (p *provider) Name() string  { return p.name }
 func (p *provider) Model() string { return p.config.Model }
 
-func (p *provider) Limits() llm.Limits { return p.config.Limits() }
+func (p *provider) Limits() llm.Limits { return p.limits }
 
 func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
+	if fault := r.Fits(cmp.Or(r.MaxTokens, p.config.MaxTokens), p.config.Context); fault != nil {
+		return llm.Response{}, p.fault(fault)
+	}
 	params, err := p.params(r)
 	if err != nil {
 		return llm.Response{}, p.fault(err)
 	}
+	var head *http.Response
 	response, err := llm.Call(ctx, r, func(ctx context.Context, token func()) (llm.Response, error) {
-		stream := p.messages.NewStreaming(ctx, params)
+		stream := p.messages.NewStreaming(ctx, params, option.WithResponseInto(&head))
 		defer stream.Close()
 		return read(stream, token)
 	})
+	if head != nil {
+		response.Rates = rates(head.Header)
+	}
 	if err != nil {
 		return response, p.fault(err)
 	}
@@ -113,17 +172,26 @@ func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, e
 }
 
 func (p *provider) params(r llm.Request) (sdk.MessageNewParams, error) {
+	system, prompt := blocks(r, p.minimum)
 	params := sdk.MessageNewParams{
 		Model:     sdk.Model(p.config.Model),
 		MaxTokens: int64(cmp.Or(r.MaxTokens, p.config.MaxTokens)),
-		Messages:  []sdk.MessageParam{sdk.NewUserMessage(sdk.NewTextBlock(r.Prompt))},
+		System:    system,
+		Messages:  []sdk.MessageParam{sdk.NewUserMessage(prompt...)},
 	}
-	if r.System != "" {
-		params.System = []sdk.TextBlockParam{{Text: r.System}}
+	switch {
+	case p.config.ThinkingBudget > 0:
+		params.Thinking = sdk.ThinkingConfigParamOfEnabled(int64(p.config.ThinkingBudget))
+	case p.config.Thinking == "adaptive":
+		params.Thinking.OfAdaptive = &sdk.ThinkingConfigAdaptiveParam{}
+	case p.config.Thinking == "off":
+		params.Thinking.OfDisabled = &sdk.ThinkingConfigDisabledParam{}
 	}
-	if t := cmp.Or(r.Temperature, p.config.Temperature); t != nil {
-		params.Temperature = sdk.Float(*t)
+	thinks := params.Thinking.OfEnabled != nil || params.Thinking.OfAdaptive != nil
+	if t := cmp.Or(r.Temperature, p.config.Temperature); t != nil && !thinks && !fixed.MatchString(p.config.Model) {
+		params.Temperature = sdk.Float(min(*t, 1))
 	}
+	params.OutputConfig.Effort = sdk.OutputConfigEffort(p.config.Effort)
 	if len(r.Schema) > 0 {
 		var schema map[string]any
 		if err := json.Unmarshal(r.Schema, &schema); err != nil {
@@ -165,6 +233,7 @@ func read(stream *ssestream.Stream[sdk.MessageStreamEventUnion], token func()) (
 			u := event.Message.Usage
 			response.Model = string(event.Message.Model)
 			response.TokensCached = int(u.CacheReadInputTokens)
+			response.TokensWritten = int(u.CacheCreationInputTokens)
 			response.TokensIn = int(u.InputTokens + u.CacheReadInputTokens + u.CacheCreationInputTokens)
 		case "content_block_delta":
 			if event.Delta.Type == "text_delta" && event.Delta.Text != "" {
@@ -173,7 +242,7 @@ func read(stream *ssestream.Stream[sdk.MessageStreamEventUnion], token func()) (
 			}
 		case "message_delta":
 			response.Stop = cmp.Or(string(event.Delta.StopReason), response.Stop)
-			response.TokensOut = int(event.Usage.OutputTokens)
+			response.TokensOut = int(event.Usage.OutputTokens) // thoughts included
 		}
 	}
 	if err := stream.Err(); err != nil {
@@ -193,58 +262,4 @@ func read(stream *ssestream.Stream[sdk.MessageStreamEventUnion], token func()) (
 		return response, llm.Errorf(llm.Network, "the stream ended before the answer did")
 	}
 	return response, llm.Errorf(llm.BadRequest, "the model stopped for %q", response.Stop)
-}
-
-// fault classifies err by the server's own words where it has them. The SDK's own
-// text is not used: it has the URL in it.
-func (p *provider) fault(err error) error {
-	e := *llm.AsError(err)
-	var api *sdk.Error
-	if e.Class != llm.Canceled && e.Class != llm.Timeout && e.Class != llm.FirstToken && errors.As(err, &api) {
-		var body struct {
-			Error struct{ Type, Message string }
-		}
-		json.Unmarshal([]byte(api.RawJSON()), &body) // what is no JSON is shown as it is
-		message := cmp.Or(body.Error.Message, api.RawJSON(), http.StatusText(api.StatusCode))
-		e.Status = api.StatusCode
-		e.Class = classify(api.StatusCode, body.Error.Type, message)
-		e.Err = errors.New(message)
-		if api.Response != nil {
-			e.RetryAfter = llm.RetryAfter(api.Response.Header)
-		}
-	}
-	e.Provider, e.Model = p.name, p.config.Model
-	e.Err = llm.RedactError(e.Err, p.secrets...)
-	return &e
-}
-
-var classOfType = map[string]llm.Class{
-	"authentication_error": llm.Auth,
-	"permission_error":     llm.Auth,
-	"billing_error":        llm.Billing,
-	"not_found_error":      llm.ModelMissing,
-	"request_too_large":    llm.Context,
-	"rate_limit_error":     llm.RateMinute,
-	"timeout_error":        llm.Timeout,
-	"api_error":            llm.Overloaded,
-	"overloaded_error":     llm.Overloaded,
-}
-
-// classify looks at the text of an invalid_request_error, as an empty balance, a
-// spending limit and a long prompt all come as one, with status 400.
-func classify(status int, kind, message string) llm.Class {
-	lower := strings.ToLower(message)
-	switch {
-	case strings.Contains(lower, "credit balance"), strings.Contains(lower, "usage limits"):
-		return llm.Billing
-	case strings.Contains(lower, "prompt is too long"), strings.Contains(lower, "context limit"):
-		return llm.Context
-	}
-	if class, ok := classOfType[kind]; ok {
-		return class
-	}
-	if status == http.StatusOK { // an error in the middle of a stream
-		return llm.Overloaded
-	}
-	return llm.ClassOfStatus(status)
 }

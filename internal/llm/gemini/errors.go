@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
-	_ "time/tzdata" // the quota's day is California's, also on Windows
 
 	"google.golang.org/genai"
 
@@ -17,76 +15,45 @@ import (
 func (p *provider) fault(err error, seen *exchange) error {
 	e := *llm.AsError(err)
 	var api genai.APIError
-	if e.Class != llm.Canceled && e.Class != llm.Timeout && e.Class != llm.FirstToken && errors.As(err, &api) {
+	if errors.As(err, &api) {
+		now := time.Now()
 		status := cmp.Or(seen.status, api.Code)
 		if status == http.StatusOK { // an error in the middle of a stream has its own code
 			status = cmp.Or(api.Code, http.StatusInternalServerError)
 		}
+		said := readDetails(api.Details)
 		e.Status = status
-		e.Class, e.RetryAfter = classify(status, api)
-		e.RetryAfter = cmp.Or(e.RetryAfter, llm.RetryAfter(seen.header))
-		e.Err = errors.New(cmp.Or(api.Message, api.Status, http.StatusText(status)))
+		e.Class = classify(status, api, said)
+		switch e.Class {
+		case llm.QuotaDay: // whatever wait it names: that is the one for a minute's quota
+			e.RetryAfter = midnight(now, p.limits.ResetZone).Sub(now)
+		case llm.RateMinute, llm.Overloaded:
+			e.RetryAfter = cmp.Or(said.wait, llm.RetryAfter(seen.header), llm.RetryIn(api.Message))
+		}
+		if e.Class == llm.QuotaDay || e.Class == llm.RateMinute {
+			e.Rates = said.rates(now, p.limits.ResetZone)
+		}
+		e.Err = errors.New(cmp.Or(llm.ServerText(api.Message), api.Status, http.StatusText(status)))
 	}
 	e.Provider, e.Model = p.name, p.config.Model
 	e.Err = llm.RedactError(e.Err, p.secrets...)
 	return &e
 }
 
-// classify reads the class out of an error's details, which say more than its
-// status: what kind of quota was used up, what is wrong with a key. The wait is
-// zero if they do not name one.
-func classify(status int, e genai.APIError) (llm.Class, time.Duration) {
-	text := strings.ToLower(e.Message)
-	var wait time.Duration
-	perDay, badKey := false, strings.Contains(text, "api key not valid")
-	for _, detail := range e.Details {
-		switch kind, _ := detail["@type"].(string); {
-		case strings.HasSuffix(kind, "google.rpc.RetryInfo"):
-			delay, _ := detail["retryDelay"].(string)
-			wait, _ = time.ParseDuration(delay)
-		case strings.HasSuffix(kind, "google.rpc.QuotaFailure"):
-			perDay = perDay || hasDailyQuota(detail["violations"])
-		case strings.HasSuffix(kind, "google.rpc.ErrorInfo"):
-			reason, _ := detail["reason"].(string)
-			badKey = badKey || strings.HasPrefix(reason, "API_KEY_")
-		}
-	}
+// classify reads the class out of an error's details and text, which say more than
+// its status: what kind of quota was used up, what is wrong with a key.
+func classify(status int, e genai.APIError, said details) llm.Class {
+	has := func(words ...string) bool { return llm.Says(e.Message, words...) }
 	switch {
-	case badKey:
-		return llm.Auth, 0
-	case status == http.StatusTooManyRequests && perDay:
-		return llm.QuotaDay, untilReset(time.Now())
-	case status == http.StatusBadRequest && strings.Contains(text, "enable billing"):
-		return llm.Billing, 0
-	case status == http.StatusBadRequest && strings.Contains(text, "token") && strings.Contains(text, "exceed"):
-		return llm.Context, 0
+	case said.badKey, has("api key not valid", "api key expired", "user location is not supported"):
+		return llm.Auth
+	// A quota of 0 is a model that the free tier does not have.
+	case has("credits are depleted", "spending cap", "enable billing", "limit: 0,", "limit: 0\n"):
+		return llm.Billing
+	case status == http.StatusTooManyRequests && said.perDay:
+		return llm.QuotaDay
+	case status == http.StatusBadRequest && has("token") && has("exceed"):
+		return llm.Context
 	}
-	return llm.ClassOfStatus(status), max(0, wait)
-}
-
-func hasDailyQuota(violations any) bool {
-	list, _ := violations.([]any)
-	for _, v := range list {
-		violation, _ := v.(map[string]any)
-		id, _ := violation["quotaId"].(string)
-		if strings.Contains(id, "PerDay") {
-			return true
-		}
-	}
-	return false
-}
-
-var pacific = must(time.LoadLocation("America/Los_Angeles"))
-
-func must(l *time.Location, err error) *time.Location {
-	if err != nil {
-		panic(err)
-	}
-	return l
-}
-
-// untilReset is the time until midnight in California, when daily quotas begin anew.
-func untilReset(now time.Time) time.Duration {
-	y, m, d := now.In(pacific).Date()
-	return time.Date(y, m, d+1, 0, 0, 0, 0, pacific).Sub(now)
+	return llm.ClassOfStatus(status)
 }

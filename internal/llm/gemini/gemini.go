@@ -32,14 +32,21 @@ type Config struct {
 	Key            config.Secret `yaml:"key" doc:"API key; empty leaves the provider out"`
 	Model          string        `yaml:"model" doc:"name of the model"`
 	MaxTokens      int           `yaml:"max_tokens" doc:"tokens of an answer at most, thoughts included"`
+	Context        int           `yaml:"context" doc:"the model's context in tokens; what would not fit is not sent; 0 is unknown"`
 	ThinkingLevel  string        `yaml:"thinking_level" doc:"how much models from gemini-3 on think; left out if not set" enum:"minimal|low|medium|high"`
 	ThinkingBudget *int          `yaml:"thinking_budget" doc:"tokens that models of gemini-2.5 may think, 0 is none; left out if not set"`
 
 	llm.Settings `yaml:",inline"`
 }
 
-// Defaults is the configuration before pipeline.yaml.
-var Defaults = Config{Model: "gemini-3.1-flash-lite", MaxTokens: 2048}
+// Defaults is the configuration before pipeline.yaml. Daily quotas begin anew at
+// midnight in California.
+var Defaults = Config{
+	Model:     "gemini-3.1-flash-lite",
+	MaxTokens: 2048,
+	Context:   1 << 20,
+	Settings:  llm.Settings{ResetZone: "America/Los_Angeles"},
+}
 
 var levels = []string{"minimal", "low", "medium", "high"}
 
@@ -51,6 +58,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxTokens < 1 {
 		faults = append(faults, config.At("max_tokens", "must be at least 1"))
+	}
+	if c.Context != 0 && c.Context <= c.MaxTokens {
+		faults = append(faults, config.At("context", "must be above max_tokens (%d), or 0", c.MaxTokens))
 	}
 	if c.ThinkingLevel != "" && !slices.Contains(levels, c.ThinkingLevel) {
 		faults = append(faults, config.At("thinking_level", "must be one of %s", strings.Join(levels, ", ")))
@@ -94,12 +104,15 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 	if err != nil {
 		return nil, llm.RedactError(err, secrets...)
 	}
-	return &provider{name: name, config: c, models: g.Models, secrets: secrets}, nil
+	limits := c.Limits()
+	limits.MaxTokens, limits.Context = c.MaxTokens, c.Context
+	return &provider{name: name, config: c, limits: limits, models: g.Models, secrets: secrets}, nil
 }
 
 type provider struct {
 	name    string
 	config  Config
+	limits  llm.Limits
 	models  *genai.Models
 	secrets []string
 }
@@ -107,9 +120,12 @@ type provider struct {
 func (p *provider) Name() string  { return p.name }
 func (p *provider) Model() string { return p.config.Model }
 
-func (p *provider) Limits() llm.Limits { return p.config.Limits() }
+func (p *provider) Limits() llm.Limits { return p.limits }
 
 func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
+	if fault := r.Fits(cmp.Or(r.MaxTokens, p.config.MaxTokens), p.config.Context); fault != nil {
+		return llm.Response{}, p.fault(fault, &exchange{})
+	}
 	config, err := p.params(r)
 	if err != nil {
 		return llm.Response{}, p.fault(err, &exchange{})

@@ -1,9 +1,13 @@
 package gemini
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
+
+	"catalyst/internal/llm"
 )
 
 // An exchange is what the transport saw of a call, because the client hides it:
@@ -26,13 +30,34 @@ type tap struct{ next http.RoundTripper }
 
 func (t tap) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := t.next.RoundTrip(r)
-	if seen, ok := r.Context().Value(exchangeKey{}).(*exchange); ok && err == nil {
+	if err != nil {
+		return nil, err
+	}
+	if seen, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
 		seen.status, seen.header = response.StatusCode, response.Header
+		if err := llm.Stream(response, events); err != nil {
+			return nil, err
+		}
 		if response.StatusCode == http.StatusOK {
 			response.Body = quietBody{response.Body, seen}
 		}
 	}
-	return response, err
+	return response, nil
+}
+
+// events makes of a whole answer, or of a list of chunks, what a stream could have
+// been: an event each.
+func events(whole []byte) (list []llm.Event, err error) {
+	chunks := []json.RawMessage{whole}
+	if whole = bytes.TrimSpace(whole); bytes.HasPrefix(whole, []byte("[")) {
+		err = json.Unmarshal(whole, &chunks)
+	} else if !json.Valid(whole) {
+		err = io.ErrUnexpectedEOF
+	}
+	for _, c := range chunks {
+		list = append(list, llm.Event{Data: c})
+	}
+	return list, err
 }
 
 // quietBody ends where reading fails, and keeps the error.

@@ -3,6 +3,7 @@ package ollama
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -50,6 +51,7 @@ type chatLine struct {
 	DoneReason      string      `json:"done_reason"`
 	PromptEvalCount int         `json:"prompt_eval_count"`
 	EvalCount       int         `json:"eval_count"`
+	EvalDuration    int64       `json:"eval_duration"` // nanoseconds
 	Error           string      `json:"error"`
 }
 
@@ -125,6 +127,9 @@ func readChat(body io.Reader, token func()) (llm.Response, error) {
 			TokensIn:  line.PromptEvalCount,
 			TokensOut: line.EvalCount,
 		}
+		if line.EvalDuration > 0 {
+			response.TokensPerSecond = float64(line.EvalCount) / (float64(line.EvalDuration) / 1e9)
+		}
 		switch line.DoneReason {
 		case "stop", "": // servers before 0.3 give no reason
 			return response, nil
@@ -168,14 +173,18 @@ func (p *Provider) do(ctx context.Context, method, path string, payload any) (*h
 	return nil, fault
 }
 
+// errorMessage reads {"error":"…"}, and the OpenAI form that proxies have.
 func errorMessage(body []byte) string {
-	var e struct {
-		Error string `json:"error"`
+	var e struct{ Error json.RawMessage }
+	if json.Unmarshal(body, &e) != nil {
+		return llm.ServerText(string(body))
 	}
-	if json.Unmarshal(body, &e) == nil && e.Error != "" {
-		return e.Error
+	var text string
+	var inner struct{ Message string }
+	if json.Unmarshal(e.Error, &text) != nil && json.Unmarshal(e.Error, &inner) == nil {
+		text = inner.Message
 	}
-	return string(body)
+	return cmp.Or(text, string(body))
 }
 
 // serverError classifies what the server said, with the status it said it with;
@@ -185,12 +194,15 @@ func serverError(status int, message string) *llm.Error {
 	if status != 0 {
 		class = llm.ClassOfStatus(status)
 	}
-	lower := strings.ToLower(message)
+	has := func(words ...string) bool { return llm.Says(message, words...) }
 	switch {
-	case strings.Contains(lower, "context length"), strings.Contains(lower, "context window"):
+	case has("context length", "context window", "context size"):
 		class = llm.Context
-	case strings.Contains(lower, "not found") && strings.Contains(lower, "model"):
+	case has("model") && has("not found"):
 		class = llm.ModelMissing
+	// A model that does not fit or a server that is full, whatever the status.
+	case has("server busy", "more system memory", "runner process", "out of memory"):
+		class = llm.Overloaded
 	}
 	e := llm.Errorf(class, "%s", message)
 	e.Status = status

@@ -14,6 +14,7 @@ import (
 	"catalyst/flows"
 	"catalyst/internal/config"
 	"catalyst/internal/llm"
+	"catalyst/internal/llm/local"
 )
 
 // Variable is where the default pipeline.yaml reads the base URL from.
@@ -34,18 +35,21 @@ type Config struct {
 	Think       *bool         `yaml:"think" doc:"switches a thinking model's thoughts on or off; left out if not set"`
 	LoadTimeout time.Duration `yaml:"load_timeout" doc:"longest time to load the model, which counts towards neither timeout"`
 
+	Care local.Config `yaml:"care" doc:"how the server is looked after: warmed up, watched and recycled"`
+
 	llm.Settings `yaml:",inline"`
 }
 
-// Defaults is the configuration of a consumer GPU. At temperature 0 equal items
-// get equal verdicts.
+// Defaults is the configuration of a consumer GPU, which answers one call at a
+// time as fast as it can. At temperature 0 equal items get equal verdicts.
 var Defaults = Config{
 	Model:       "mistral",
 	MaxTokens:   512,
 	NumCtx:      4096,
 	KeepAlive:   "30m",
-	Settings:    llm.Settings{Temperature: new(float64)},
+	Settings:    llm.Settings{Temperature: new(float64), Concurrency: 1, RequestsPerMinute: -1},
 	LoadTimeout: 2 * time.Minute,
+	Care:        local.Defaults,
 }
 
 // Validate reports every fault.
@@ -74,16 +78,24 @@ func Kind(client func() *http.Client) flows.Kind[llm.Provider] {
 		Doc:     "asks a local model served by Ollama",
 		Example: "- ollama: {model: mistral, num_ctx: 4096}",
 	}, Defaults, func(b *flows.Build, c Config) (llm.Provider, error) {
-		return New(b.Name, c, client()), nil
+		p := New(b.Name, c, client())
+		if c.Care.Every == 0 {
+			return p, nil
+		}
+		c.Care.WarmUp = c.Care.WarmUp && p.keepFor() != 0 // else it is gone again at once
+		return local.New(p, c.Care, b.Logger), nil
 	})
 }
 
 // New returns a provider. It connects to nothing.
 func New(name string, c Config, client *http.Client) *Provider {
 	base := strings.TrimRight(cmp.Or(c.BaseURL, DefaultURL), "/")
+	limits := c.Limits()
+	limits.MaxTokens, limits.Context, limits.Free = c.MaxTokens, c.NumCtx, true
 	return &Provider{
 		name:    cmp.Or(name, "ollama"),
 		config:  c,
+		limits:  limits,
 		base:    base,
 		client:  client,
 		secrets: llm.Secrets(c.Key.Reveal(), base),
@@ -95,6 +107,7 @@ func New(name string, c Config, client *http.Client) *Provider {
 type Provider struct {
 	name    string
 	config  Config
+	limits  llm.Limits
 	base    string
 	client  *http.Client
 	secrets []string
@@ -112,16 +125,16 @@ type Provider struct {
 func (p *Provider) Name() string  { return p.name }
 func (p *Provider) Model() string { return p.config.Model }
 
-func (p *Provider) Limits() llm.Limits { return p.config.Limits() }
+// Limits are the configured ones. Its tokens are free.
+func (p *Provider) Limits() llm.Limits { return p.limits }
 
 // Complete asks the model. A prompt that would not fit its context is refused here,
 // with class Context: the server would cut it without a word. A model that is
 // not loaded is loaded first, outside the limits of r; see [Provider.load].
 func (p *Provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
 	maxTokens := cmp.Or(r.MaxTokens, p.config.MaxTokens)
-	if need := llm.EstimateTokens(r.System) + llm.EstimateTokens(r.Prompt) + maxTokens; need > p.config.NumCtx {
-		return llm.Response{}, p.fault(llm.Errorf(llm.Context,
-			"about %d tokens with the answer, and num_ctx is %d", need, p.config.NumCtx))
+	if fault := r.Fits(maxTokens, p.config.NumCtx); fault != nil {
+		return llm.Response{}, p.fault(fault)
 	}
 	if err := p.load(ctx); err != nil {
 		return llm.Response{}, p.fault(err)

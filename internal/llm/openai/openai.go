@@ -5,10 +5,11 @@ package openai
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -28,13 +29,18 @@ type Config struct {
 	BaseURL   string        `yaml:"base_url" doc:"address of the API with its version, as http://localhost:8080/v1; empty leaves the provider out"`
 	Key       config.Secret `yaml:"key" doc:"API key; local servers need none"`
 	Model     string        `yaml:"model" doc:"name of the model; required with base_url"`
-	MaxTokens int           `yaml:"max_tokens" doc:"tokens of an answer at most"`
+	MaxTokens int           `yaml:"max_tokens" doc:"tokens of an answer at most, thoughts included"`
+	Context   int           `yaml:"context" doc:"the model's context in tokens; what would not fit is not sent; 0 is unknown"`
+	Effort    string        `yaml:"effort" doc:"how much a reasoning model thinks (reasoning_effort); left out if not set" enum:"none|minimal|low|medium|high|xhigh|max"`
+	Free      *bool         `yaml:"free" doc:"whether its tokens cost nothing; if not set, they do unless base_url is this machine or a private network"`
 
 	llm.Settings `yaml:",inline"`
 }
 
 // Defaults is the configuration before pipeline.yaml.
 var Defaults = Config{MaxTokens: 1024}
+
+var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
 // Validate reports every fault.
 func (c Config) Validate() error {
@@ -44,6 +50,12 @@ func (c Config) Validate() error {
 	}
 	if c.MaxTokens < 1 {
 		faults = append(faults, config.At("max_tokens", "must be at least 1"))
+	}
+	if c.Context != 0 && c.Context <= c.MaxTokens {
+		faults = append(faults, config.At("context", "must be above max_tokens (%d), or 0", c.MaxTokens))
+	}
+	if c.Effort != "" && !slices.Contains(efforts, c.Effort) {
+		faults = append(faults, config.At("effort", "must be one of %s", strings.Join(efforts, ", ")))
 	}
 	faults = append(faults, llm.BaseURLFaults(c.BaseURL, "http://localhost:8080/v1")...)
 	return errors.Join(faults...)
@@ -71,13 +83,24 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 		option.WithBaseURL(c.BaseURL),
 		option.WithHTTPClient(client),
 		option.WithMaxRetries(0),
+		option.WithMiddleware(func(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+			response, err := next(r)
+			if err != nil {
+				return nil, err
+			}
+			return response, llm.Stream(response, events)
+		}),
 	}
 	if key := c.Key.Reveal(); key != "" {
 		options = append(options, option.WithAPIKey(key))
 	}
+	limits := c.Limits()
+	limits.MaxTokens, limits.Context = c.MaxTokens, c.Context
+	limits.Free = c.Free == nil && llm.AtHome(c.BaseURL) || c.Free != nil && *c.Free
 	return &provider{
 		name:   name,
 		config: c,
+		limits: limits,
 		// The service by itself, and not a client, as that one reads the environment.
 		chat:    sdk.NewChatCompletionService(options...),
 		secrets: llm.Secrets(c.Key.Reveal(), c.BaseURL),
@@ -87,6 +110,7 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 type provider struct {
 	name    string
 	config  Config
+	limits  llm.Limits
 	chat    sdk.ChatCompletionService
 	secrets []string
 }
@@ -94,14 +118,21 @@ type provider struct {
 func (p *provider) Name() string  { return p.name }
 func (p *provider) Model() string { return p.config.Model }
 
-func (p *provider) Limits() llm.Limits { return p.config.Limits() }
+func (p *provider) Limits() llm.Limits { return p.limits }
 
 func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
+	if fault := r.Fits(cmp.Or(r.MaxTokens, p.config.MaxTokens), p.config.Context); fault != nil {
+		return llm.Response{}, p.fault(fault)
+	}
+	var head *http.Response
 	response, err := llm.Call(ctx, r, func(ctx context.Context, token func()) (llm.Response, error) {
-		stream := p.chat.NewStreaming(ctx, p.params(r))
+		stream := p.chat.NewStreaming(ctx, p.params(r), option.WithResponseInto(&head))
 		defer stream.Close()
 		return read(stream, token)
 	})
+	if head != nil {
+		response.Rates = rates(head.Header, time.Now())
+	}
 	if err != nil {
 		return response, p.fault(err)
 	}
@@ -126,6 +157,9 @@ func (p *provider) params(r llm.Request) sdk.ChatCompletionNewParams {
 	if t := cmp.Or(r.Temperature, p.config.Temperature); t != nil {
 		params.Temperature = sdk.Float(*t)
 	}
+	if p.config.Effort != "" {
+		params.ReasoningEffort = shared.ReasoningEffort(p.config.Effort)
+	}
 	if len(r.Schema) > 0 {
 		params.ResponseFormat.OfJSONSchema = &shared.ResponseFormatJSONSchemaParam{
 			JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{
@@ -148,7 +182,8 @@ func read(stream *ssestream.Stream[sdk.ChatCompletionChunk], token func()) (llm.
 		if u := chunk.Usage; u.PromptTokens > 0 {
 			response.TokensIn = int(u.PromptTokens)
 			response.TokensCached = int(u.PromptTokensDetails.CachedTokens)
-			response.TokensOut = int(u.CompletionTokens)
+			// Some count what was thought only into the total.
+			response.TokensOut = int(max(u.CompletionTokens, u.TotalTokens-u.PromptTokens))
 		}
 		for _, choice := range chunk.Choices {
 			if choice.Delta.Content != "" { // the first delta may have but a role
@@ -168,58 +203,10 @@ func read(stream *ssestream.Stream[sdk.ChatCompletionChunk], token func()) (llm.
 		return response, llm.Errorf(llm.ContentFilter, "the model refused or its answer was blocked")
 	case response.Stop == "length":
 		return response, llm.Errorf(llm.Truncated, "the answer hit max_tokens")
+	case response.Stop == "error", response.Stop == "abort":
+		return response, llm.Errorf(llm.Overloaded, "the server ended the answer: %s", response.Stop)
 	case response.Stop == "":
 		return response, llm.Errorf(llm.Network, "the stream ended before the answer did")
 	}
 	return response, nil
-}
-
-// fault classifies err by the server's own words where it has them.
-func (p *provider) fault(err error) error {
-	e := *llm.AsError(err)
-	var api *sdk.Error
-	var mid *ssestream.StreamError
-	if e.Class != llm.Canceled && e.Class != llm.Timeout && e.Class != llm.FirstToken {
-		switch {
-		case errors.As(err, &api):
-			e.Status = api.StatusCode
-			e.Class = classify(api.StatusCode, api.Code, api.Type, api.Message)
-			e.Err = errors.New(cmp.Or(api.Message, body(api)))
-			e.RetryAfter = llm.RetryAfter(api.Response.Header)
-		case errors.As(err, &mid):
-			var event struct {
-				Error struct{ Code, Type, Message string }
-			}
-			json.Unmarshal(mid.Event.Data, &event) // a code that is a number leaves the rest
-			e.Class = classify(http.StatusInternalServerError, event.Error.Code, event.Error.Type, event.Error.Message)
-			e.Err = errors.New(cmp.Or(event.Error.Message, mid.Message))
-		}
-	}
-	e.Provider, e.Model = p.name, p.config.Model
-	e.Err = llm.RedactError(e.Err, p.secrets...)
-	return &e
-}
-
-func body(e *sdk.Error) string {
-	return cmp.Or(e.RawJSON(), http.StatusText(e.StatusCode), "an error without a text")
-}
-
-func classify(status int, code, kind, message string) llm.Class {
-	lower := strings.ToLower(message)
-	switch {
-	case code == "insufficient_quota", kind == "insufficient_quota", code == "billing_not_active":
-		return llm.Billing
-	case code == "invalid_api_key", code == "account_deactivated":
-		return llm.Auth
-	case code == "context_length_exceeded", kind == "exceed_context_size_error",
-		strings.Contains(lower, "maximum context length"), strings.Contains(lower, "context size"):
-		return llm.Context
-	case code == "content_filter", code == "content_policy_violation":
-		return llm.ContentFilter
-	case code == "model_not_found":
-		return llm.ModelMissing
-	case status == http.StatusTooManyRequests && strings.Contains(lower, "per day"):
-		return llm.QuotaDay
-	}
-	return llm.ClassOfStatus(status)
 }

@@ -32,8 +32,8 @@ import (
 const openTimeout = 10 * time.Second
 
 // resources opens what the components of a plan need, when they first need it, and
-// each once. Claims, ledger and embeddings live beside the broker, so that
-// processes that share topics share these too; answers live in the store.
+// each once. Claims, ledger, embeddings, meters and notes live beside the broker, so
+// that processes that share topics share these too; answers and costs live in the store.
 type resources struct {
 	app       *app
 	plan      *flows.Plan
@@ -44,7 +44,7 @@ type resources struct {
 	broker  lazy[broker.Broker]
 	foreign lazy[broker.Broker]
 	beside  lazy[beside]
-	answers lazy[store.Answers]
+	records lazy[records]
 	prompts lazy[*llm.Prompts]
 
 	mu     sync.Mutex
@@ -95,6 +95,14 @@ type beside interface {
 	store.Claims
 	store.Ledger
 	store.Embeddings
+	store.Meters
+	store.Notes
+}
+
+// records is what lives in the store.
+type records interface {
+	store.Answers
+	store.Costs
 }
 
 type httpClient = func() *http.Client
@@ -120,7 +128,7 @@ func (r *resources) readProviders(reader *config.Reader, value *yaml.Node) (name
 
 // close closes what was opened. A second call does nothing.
 func (r *resources) close() error {
-	return errors.Join(r.answers.close(), r.beside.close(), r.foreign.close(), r.broker.close())
+	return errors.Join(r.records.close(), r.beside.close(), r.foreign.close(), r.broker.close())
 }
 
 // Broker returns the plan's broker.
@@ -161,7 +169,7 @@ func (r *resources) openRedis(ctx context.Context, o redisbroker.Options) (broke
 	return b, b.Close, nil
 }
 
-// besideBroker opens claims, ledger and embeddings.
+// besideBroker opens what lives beside the broker.
 func (r *resources) besideBroker() (beside, error) {
 	return r.beside.get(func(ctx context.Context) (beside, func() error, error) {
 		if path, ok := strings.CutPrefix(r.plan.Broker, "sqlite://"); ok {
@@ -182,10 +190,12 @@ func (r *resources) besideBroker() (beside, error) {
 func (r *resources) Claims() (store.Claims, error)         { return r.besideBroker() }
 func (r *resources) Ledger() (store.Ledger, error)         { return r.besideBroker() }
 func (r *resources) Embeddings() (store.Embeddings, error) { return r.besideBroker() }
+func (r *resources) Meters() (store.Meters, error)         { return r.besideBroker() }
+func (r *resources) Notes() (store.Notes, error)           { return r.besideBroker() }
 
-// Answers returns the plan's store of cached answers.
-func (r *resources) Answers() (store.Answers, error) {
-	return r.answers.get(func(ctx context.Context) (store.Answers, func() error, error) {
+// inStore opens answers and costs.
+func (r *resources) inStore() (records, error) {
+	return r.records.get(func(ctx context.Context) (records, func() error, error) {
 		if path, ok := strings.CutPrefix(r.plan.Store, "sqlite://"); ok {
 			s, err := r.openFile(ctx, path)
 			if err != nil {
@@ -198,13 +208,16 @@ func (r *resources) Answers() (store.Answers, error) {
 				return nil, nil, err
 			}
 		}
-		s, err := postgres.Open(ctx, r.plan.Store)
+		s, err := postgres.Open(ctx, r.plan.Store, r.plan.Name)
 		if err != nil {
 			return nil, nil, fmt.Errorf("open store: %w", err)
 		}
 		return s, func() error { s.Close(); return nil }, nil
 	})
 }
+
+func (r *resources) Answers() (store.Answers, error) { return r.inStore() }
+func (r *resources) Costs() (store.Costs, error)     { return r.inStore() }
 
 func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")

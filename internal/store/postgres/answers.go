@@ -32,7 +32,7 @@ CROSS JOIN LATERAL (
 ) a`
 
 // Nearest implements [store.Answers]. What is live is decided by the server's clock.
-func (a *Answers) Nearest(ctx context.Context, queries []store.Query) ([]store.Match, error) {
+func (s *Store) Nearest(ctx context.Context, queries []store.Query) ([]store.Match, error) {
 	matches := make([]store.Match, len(queries))
 	if len(queries) == 0 {
 		return matches, nil
@@ -46,7 +46,7 @@ func (a *Answers) Nearest(ctx context.Context, queries []store.Query) ([]store.M
 		}
 		scopes[i], hashes[i], vectors[i] = digest(q.Scope, len(q.Vector)), q.Hash, pgvector.NewVector(q.Vector)
 	}
-	rows, err := a.pool.Query(ctx, nearest, scopes, hashes, vectors)
+	rows, err := s.pool.Query(ctx, nearest, scopes, hashes, vectors)
 	if err != nil {
 		return nil, fmt.Errorf("nearest answers: %w", err)
 	}
@@ -86,7 +86,7 @@ ON CONFLICT (scope, hash) DO UPDATE SET
 	at = excluded.at, expires_at = excluded.expires_at`
 
 // Remember implements [store.Answers].
-func (a *Answers) Remember(ctx context.Context, answers []store.Answer) error {
+func (s *Store) Remember(ctx context.Context, answers []store.Answer) error {
 	if len(answers) == 0 {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (a *Answers) Remember(ctx context.Context, answers []store.Answer) error {
 		ats[i], expiries[i] = l.At, l.Expires
 		namespaces[i], tickers[i] = clip(l.Namespace), clip(l.Tickers)
 	}
-	_, err := a.pool.Exec(ctx, remember, scopes, hashes, vectors, keys, values, ats, expiries, namespaces, tickers)
+	_, err := s.pool.Exec(ctx, remember, scopes, hashes, vectors, keys, values, ats, expiries, namespaces, tickers)
 	if err != nil {
 		return fmt.Errorf("remember answers: %w", err)
 	}
@@ -135,15 +135,18 @@ func distinct(answers []store.Answer) []line {
 	return slices.CompactFunc(lines, func(a, b line) bool { return same(a, b) == 0 })
 }
 
-// expire leaves alone what another process deletes or replaces at this moment.
+// expire leaves alone what another process deletes or replaces at this moment. What is
+// deleted is chosen once: a subquery may be run for each row, and skips other rows
+// each time.
 const expire = `
-DELETE FROM pipeline_answers WHERE (scope, hash) IN (
+WITH old AS MATERIALIZED (
 	SELECT scope, hash FROM pipeline_answers WHERE expires_at <= now()
-	ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)`
+	ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+DELETE FROM pipeline_answers a USING old WHERE a.scope = old.scope AND a.hash = old.hash`
 
 // Expire implements [store.Answers].
-func (a *Answers) Expire(ctx context.Context, limit int) (int, error) {
-	tag, err := a.pool.Exec(ctx, expire, max(limit, 0))
+func (s *Store) Expire(ctx context.Context, limit int) (int, error) {
+	tag, err := s.pool.Exec(ctx, expire, max(limit, 0))
 	if err != nil {
 		return 0, fmt.Errorf("expire answers: %w", err)
 	}

@@ -19,9 +19,9 @@ const (
 
 // Check connects and returns everything the database lacks, each with what to do
 // about it; nil if it is fit. It changes nothing.
-func (a *Answers) Check(ctx context.Context) error {
+func (s *Store) Check(ctx context.Context) error {
 	// Not by the pool: its connections need pgvector to be there already.
-	db := stdlib.OpenDB(*a.pool.Config().ConnConfig)
+	db := stdlib.OpenDB(*s.pool.Config().ConnConfig)
 	defer db.Close()
 	var server int
 	var extension *string

@@ -1,8 +1,8 @@
-// Package postgres keeps the semantic cache in PostgreSQL 15 or newer with
-// pgvector 0.8 or newer. Its searches are exact.
+// Package postgres keeps the semantic cache and the book of costs in PostgreSQL 15 or
+// newer with pgvector 0.8 or newer. Its searches are exact.
 //
 // [Migrate] makes the tables, once for each new version of the program; [Open]
-// connects when it is first used; [Answers.Check] says what a database lacks.
+// connects when it is first used; [Store.Check] says what a database lacks.
 package postgres
 
 import (
@@ -33,16 +33,23 @@ const (
 	statementTimeout = 30 * time.Second
 )
 
-// Answers is the semantic cache in one database, and a pool of connections to it.
-// It is safe for concurrent use.
-type Answers struct{ pool *pgxpool.Pool }
+// Store is what a pipeline keeps in one database, and a pool of connections to it.
+// Answers, which are named by all they depend on, it shares with other pipelines;
+// its costs are its own. It is safe for concurrent use.
+type Store struct {
+	pool     *pgxpool.Pool
+	pipeline string
+}
 
-var _ store.Answers = (*Answers)(nil)
+var (
+	_ store.Answers = (*Store)(nil)
+	_ store.Costs   = (*Store)(nil)
+)
 
-// Open returns the answers of the database at url, such as
+// Open returns the store of a pipeline in the database at url, such as
 // "postgres://user:password@host:5432/database". It does not connect yet: whether
-// the server is there and fit shows at the first use, or by [Answers.Check].
-func Open(ctx context.Context, url string) (*Answers, error) {
+// the server is there and fit shows at the first use, or by [Store.Check].
+func Open(ctx context.Context, url, pipeline string) (*Store, error) {
 	config, err := parse(url)
 	if err != nil {
 		return nil, err
@@ -52,15 +59,15 @@ func Open(ctx context.Context, url string) (*Answers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open postgres: %w", err)
 	}
-	return &Answers{pool: pool}, nil
+	return &Store{pool: pool, pipeline: pipeline}, nil
 }
 
 // Close ends the connections, once the calls that use them have returned.
-func (a *Answers) Close() { a.pool.Close() }
+func (s *Store) Close() { s.pool.Close() }
 
 // Ping asks the server whether it is there.
-func (a *Answers) Ping(ctx context.Context) error {
-	if err := a.pool.Ping(ctx); err != nil {
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.pool.Ping(ctx); err != nil {
 		return fmt.Errorf("ping postgres: %w", err)
 	}
 	return nil

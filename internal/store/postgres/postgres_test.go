@@ -24,6 +24,13 @@ func TestAnswers(t *testing.T) {
 	storetest.Answers(t, func(tb testing.TB) store.Answers { return open(tb) })
 }
 
+func TestCosts(t *testing.T) {
+	storetest.Costs(t, func(tb testing.TB) (one, other store.Costs) {
+		db := migrated(tb)
+		return openAs(tb, db, "one"), openAs(tb, db, "other")
+	})
+}
+
 // Several programs that start at once, on a database that has seen none.
 func TestMigrateAtOnce(t *testing.T) {
 	db := schema(t)
@@ -123,7 +130,7 @@ func TestErrorsHoldNoPassword(t *testing.T) {
 		"user=me password=correct-horse host='",
 		"postgres://user:correct-horse@127.0.0.1:1/db?connect_timeout=1", // nobody listens
 	} {
-		a, err := Open(t.Context(), bad)
+		a, err := Open(t.Context(), bad, "test")
 		if err == nil {
 			err = a.Ping(t.Context())
 			a.Close()
@@ -232,11 +239,13 @@ func sample(key string, v []float32) store.Answer {
 	return store.Answer{Hash: key, Key: key, Vector: v, Value: []byte("{}"), At: time.Now(), Expires: time.Now().Add(time.Hour)}
 }
 
-func open(tb testing.TB) *Answers { return openAt(tb, migrated(tb)) }
+func open(tb testing.TB) *Store { return openAt(tb, migrated(tb)) }
 
-func openAt(tb testing.TB, url string) *Answers {
+func openAt(tb testing.TB, url string) *Store { return openAs(tb, url, "test") }
+
+func openAs(tb testing.TB, url, pipeline string) *Store {
 	tb.Helper()
-	a, err := Open(context.Background(), url)
+	a, err := Open(context.Background(), url, pipeline)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -29,6 +29,7 @@ var (
 	_ store.Answers    = (*Store)(nil)
 	_ store.Meters     = (*Store)(nil)
 	_ store.Notes      = (*Store)(nil)
+	_ store.Costs      = (*Store)(nil)
 )
 
 // Open opens the store of a pipeline in the file at path. The file's tables must

@@ -57,6 +57,13 @@ func TestNotes(t *testing.T) {
 	storetest.Notes(t, func(tb testing.TB) store.Notes { return open(tb, testenv.File(tb), "p") })
 }
 
+func TestCosts(t *testing.T) {
+	storetest.Costs(t, func(tb testing.TB) (one, other store.Costs) {
+		path := testenv.File(tb)
+		return open(tb, path, "one"), open(tb, path, "other")
+	})
+}
+
 // processes opens a file twice, as two processes would. Another way to the same file
 // is as good as another process: nothing but the file is shared.
 func processes(tb testing.TB) []*sqlitestore.Store {

@@ -1,0 +1,219 @@
+package quota
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"catalyst/internal/outage"
+	"catalyst/internal/store"
+)
+
+// LocalMeters are [store.Meters] in memory, before a store in a file: see [Local].
+type LocalMeters struct {
+	memory
+	store store.Meters
+	log   *slog.Logger
+	guard outage.Guard
+	turn  chan struct{} // holds one: who may ask the store
+
+	kick, stop, stopped chan struct{}
+	close               sync.Once
+	closed              error
+}
+
+// Local returns meters that count in memory, exactly within this process. What they
+// count is written to m at once, in groups and in order, while callers go on; a
+// process that is killed loses the last few milliseconds of it. What m has is read when
+// a counter is first needed, and again each second that it is needed in, so that processes
+// that share a file know of each other soon, though not at once. Places of holders are
+// kept in this process only.
+//
+// They never fail: while m does, they count on and write it later. Close writes what is
+// left.
+func Local(m store.Meters, log *slog.Logger) *LocalMeters {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	l := &LocalMeters{
+		store: m, log: log, guard: outage.Guard{Patience: patience, Rest: patience}, turn: make(chan struct{}, 1),
+		kick: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	go l.run()
+	return l
+}
+
+// fresh is for how long a counter read from the store is believed.
+const fresh = time.Second
+
+// Take implements [store.Meters].
+func (l *LocalMeters) Take(ctx context.Context, meters []store.Meter) (store.Taken, error) {
+	now := time.Now()
+	if stale := l.staleOf(meters, now); len(stale) > 0 {
+		l.read(ctx, stale)
+		now = time.Now()
+	}
+	taken := l.take(meters, now, true)
+	if taken.OK {
+		l.write()
+	}
+	return taken, nil
+}
+
+// Add implements [store.Meters].
+func (l *LocalMeters) Add(_ context.Context, meters []store.Meter) error {
+	l.add(meters, time.Now(), everything)
+	l.write()
+	return nil
+}
+
+// Used implements [store.Meters].
+func (l *LocalMeters) Used(ctx context.Context, counters []string) ([]int64, error) {
+	if stale := l.stale(counters, time.Now()); len(stale) > 0 {
+		l.read(ctx, stale)
+	}
+	return l.used(counters, time.Now()), ctx.Err()
+}
+
+// write has what is owed written.
+func (l *LocalMeters) write() {
+	select {
+	case l.kick <- struct{}{}:
+	default: // it will be
+	}
+}
+
+// staleOf returns the counters of meters that are to be read first.
+func (l *LocalMeters) staleOf(meters []store.Meter, now time.Time) (stale []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range meters {
+		if m.Holder != "" {
+			continue
+		}
+		for _, counter := range m.Counters {
+			t := l.of(counter, now)
+			t.keep = m.Keep
+			if now.Sub(t.read) >= fresh {
+				stale = append(stale, counter)
+			}
+		}
+	}
+	return stale
+}
+
+// stale returns those of counters that are to be read first.
+func (l *LocalMeters) stale(counters []string, now time.Time) (stale []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, counter := range counters {
+		t := l.tallies[counter]
+		if t == nil || t.holders == nil && now.Sub(t.read) >= fresh {
+			stale = append(stale, counter)
+		}
+	}
+	return stale
+}
+
+// read reads counters, unless somebody else does so first.
+func (l *LocalMeters) read(ctx context.Context, counters []string) {
+	began, err := l.guard.Do(ctx, func(ctx context.Context) error {
+		select {
+		case l.turn <- struct{}{}:
+			defer func() { <-l.turn }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		counters := l.stale(counters, time.Now())
+		if len(counters) == 0 {
+			return nil
+		}
+		used, err := l.store.Used(ctx, counters)
+		if err == nil {
+			l.believe(counters, used, time.Now())
+		}
+		return err
+	})
+	if began {
+		l.log.Warn("llm_quota_unread", "error", err,
+			"effect", "limits and budgets are counted from the last sums that are known, or from 0")
+	}
+}
+
+// believe takes over what was read while nothing was being written.
+func (l *LocalMeters) believe(counters []string, used []int64, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, counter := range counters {
+		t := l.tallies[counter]
+		if t == nil {
+			if used[i] == 0 {
+				continue
+			}
+			t = l.of(counter, now)
+			t.keep = keepOf(counter)
+		}
+		t.value, t.read = used[i]+t.owed, now
+		if used[i] != 0 {
+			t.expires = now.Add(t.keep)
+		}
+	}
+}
+
+// run writes whenever something is owed.
+func (l *LocalMeters) run() {
+	defer close(l.stopped)
+	var again <-chan time.Time
+	for {
+		select {
+		case <-l.kick:
+			if again != nil {
+				continue
+			}
+		case <-again:
+		case <-l.stop:
+			l.closed = l.flush()
+			return
+		}
+		err := l.flush()
+		if err != nil && again == nil {
+			l.log.Warn("llm_quota_unwritten", "error", err, "effect", "what is used of limits and budgets is kept in memory and written later")
+		}
+		again = nil
+		if err != nil {
+			again = time.After(patience)
+		}
+	}
+}
+
+const writeTimeout = 5 * time.Second
+
+// flush writes what is owed.
+func (l *LocalMeters) flush() error {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	debts := l.debts()
+	if len(debts) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	if err := l.store.Add(ctx, debts); err != nil {
+		return err
+	}
+	l.paid(debts)
+	return nil
+}
+
+// Close writes what is left. The meters must not be used after it. A second call
+// returns what the first did.
+func (l *LocalMeters) Close() error {
+	l.close.Do(func() { close(l.stop) })
+	<-l.stopped
+	if l.closed != nil {
+		return fmt.Errorf("write what was used of limits: %w", l.closed)
+	}
+	return nil
+}

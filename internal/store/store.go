@@ -5,7 +5,8 @@
 //
 // Every method takes a batch and asks its server once. Nothing may be assumed
 // about a batch that returned an error: any part of it may have been stored, and
-// all methods may be called again with what was already stored.
+// all methods may be called again with what was already stored. Only [Meters] then
+// count it again: after an error of theirs, count on it having been taken.
 package store
 
 import (
@@ -121,11 +122,12 @@ type Meters interface {
 
 	// Add adds amounts, which may be negative, whatever the limits: it settles what was
 	// taken for more or less than was used. With a Holder and an amount below 0 it
-	// gives the holder's place back; with 0 it renews it.
+	// gives the holder's place back; with 0 it renews it, unless it was given back or
+	// its time has passed; with more it takes one.
 	Add(ctx context.Context, meters []Meter) error
 
-	// Used returns what each counter stands at, in the order asked; 0 where there is
-	// none, or where it has expired.
+	// Used returns what each counter stands at, in the order asked, be it amounts or
+	// holders; 0 where there is none, or where it has expired.
 	Used(ctx context.Context, counters []string) ([]int64, error)
 }
 
@@ -141,7 +143,7 @@ type Meter struct {
 	// they took or renewed it. Amount is then 1.
 	Holder string
 	// Keep is how long the first counter is kept after it was last added to. It must be
-	// longer than its window.
+	// longer than its window, and 1ms at least.
 	Keep time.Duration
 }
 
@@ -166,7 +168,8 @@ type Notes interface {
 
 // Costs is the book of calls to models.
 type Costs interface {
-	// Book stores calls. Booking one again, by its ID, is booking it once.
+	// Book stores calls, each as [Call.Clean] has it. Booking one again, by its ID, is
+	// booking it once.
 	Book(ctx context.Context, calls []Call) error
 
 	// Spent sums up the calls from one time on, up to and without another, by what by

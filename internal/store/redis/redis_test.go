@@ -98,8 +98,8 @@ func TestKeysAreSmallAndExpire(t *testing.T) {
 		t.Errorf("claims of %v bytes, want all of one size", sizes)
 	}
 	keys := stored(t, s)
-	if len(keys) != 9 {
-		t.Errorf("%d keys, want 9: %q", len(keys), keys)
+	if len(keys) != 18 {
+		t.Errorf("%d keys, want 18: %q", len(keys), keys)
 	}
 	for _, key := range keys {
 		if ttl := s.client.PTTL(t.Context(), key).Val(); ttl <= 0 || ttl > time.Hour {
@@ -145,6 +145,123 @@ func TestDamagedVectorIsMissing(t *testing.T) {
 	}
 }
 
+// A damaged counter is an error, and what was asked for with it is not taken.
+func TestDamagedCounter(t *testing.T) {
+	for name, junk := range map[string]string{"a word": "noon", "a fraction": "1.5", "nothing": "", "too large": "99999999999999999999"} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			if err := s.client.Set(t.Context(), s.key(meterKey, "k"), junk, time.Hour).Err(); err != nil {
+				t.Fatal(err)
+			}
+			batch := []store.Meter{
+				{Counters: []string{"other"}, Amount: 1, Limit: 10, Keep: time.Hour},
+				{Counters: []string{"own", "k"}, Amount: 1, Limit: 10, Keep: time.Hour},
+			}
+			if taken, err := s.Take(t.Context(), batch); err == nil && taken.OK {
+				t.Errorf("taken %+v", taken)
+			}
+			if got, err := s.Used(t.Context(), []string{"k"}); err == nil {
+				t.Errorf("used %v and no error", got)
+			}
+			if got, err := s.Used(t.Context(), []string{"other", "own"}); err != nil || got[0] != 0 || got[1] != 0 {
+				t.Errorf("used %v, error %v, want nothing", got, err)
+			}
+		})
+	}
+}
+
+// What is counted is not counted twice when the connection breaks before the reply.
+func TestAddIsNotRepeated(t *testing.T) {
+	name := unique(t)
+	proxy := testenv.NewProxy(t, testenv.Redis(t))
+	near := openAs(t, name)
+	far, err := Open(proxy.URL, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	batch := []store.Meter{{Counters: []string{"k"}, Amount: 5, Limit: 100, Keep: time.Hour}}
+	for range 2 { // so that the script is known, and a connection is there
+		if err := far.Add(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	proxy.Mute(true)
+	failed := make(chan error, 1)
+	go func() { failed <- far.Add(t.Context(), batch) }()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		got, err := near.Used(t.Context(), []string{"k"})
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("used %v, error %v, want 15", got, err)
+		}
+		if got[0] == 15 {
+			break
+		}
+	}
+	proxy.Mute(false)
+	proxy.Break()
+	if err := <-failed; err == nil {
+		t.Error("nobody is told that the reply is lost")
+	}
+	if got, err := near.Used(t.Context(), []string{"k"}); err != nil || got[0] != 15 {
+		t.Errorf("used %v, error %v, want 15", got, err)
+	}
+}
+
+// A server that restarts has forgotten the scripts.
+func TestScriptsAreForgotten(t *testing.T) {
+	server := testenv.StartRedis(t)
+	s, err := Open(server.URL, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 3 {
+		fill(t, s, "k")
+		if err := s.client.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := s.Used(t.Context(), []string{"k"}); err != nil || got[0] != 3 {
+		t.Errorf("used %v, error %v, want 3", got, err)
+	}
+}
+
+// trips counts how often a server is asked.
+type trips struct{ n int }
+
+func (*trips) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (c *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { c.n++; return next(ctx, cmd) }
+}
+func (c *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error { c.n++; return next(ctx, cmds) }
+}
+
+func TestOneRoundTrip(t *testing.T) {
+	s := open(t)
+	fill(t, s, "k") // the scripts are known
+	var count trips
+	s.client.AddHook(&count)
+	batch := []store.Meter{
+		{Counters: []string{"a", "b", "c"}, Amount: 1, Limit: 10, Keep: time.Hour},
+		{Counters: []string{"d"}, Amount: 1, Limit: 10, Keep: time.Hour},
+		{Counters: []string{"e"}, Amount: 1, Limit: 10, Holder: "m", Keep: time.Hour},
+	}
+	for what, call := range map[string]func() error{
+		"take":  func() error { _, err := s.Take(t.Context(), batch); return err },
+		"add":   func() error { return s.Add(t.Context(), batch) },
+		"used":  func() error { _, err := s.Used(t.Context(), []string{"a", "b", "e"}); return err },
+		"notes": func() error { _, err := s.Notes(t.Context(), []string{"a", "b", "e"}); return err },
+		"note":  func() error { return s.Note(t.Context(), "a", []byte("v"), time.Hour) },
+	} {
+		count.n = 0
+		if err := call(); err != nil || count.n != 1 {
+			t.Errorf("%s: %d round trips, error %v, want 1", what, count.n, err)
+		}
+	}
+}
+
 func TestTimesTooShort(t *testing.T) {
 	s := open(t)
 	for _, ttl := range []time.Duration{0, -time.Hour, time.Microsecond} {
@@ -156,6 +273,9 @@ func TestTimesTooShort(t *testing.T) {
 		}
 		if err := s.Keep(t.Context(), "space", map[string][]float32{"h": {1}}, ttl); err == nil {
 			t.Errorf("keep for %v: no error", ttl)
+		}
+		if err := s.Note(t.Context(), "k", []byte("v"), ttl); err == nil {
+			t.Errorf("note for %v: no error", ttl)
 		}
 	}
 	if keys := stored(t, s); len(keys) != 0 {
@@ -316,7 +436,7 @@ func BenchmarkClaim(b *testing.B) {
 
 // --- helpers
 
-// fill stores one claim, one effect and one vector by that name, for an hour.
+// fill stores one of everything by that name, for an hour.
 func fill(t *testing.T, s *Store, name string) {
 	t.Helper()
 	if _, err := s.Claim(t.Context(), []store.Claim{{Key: name, Owner: "m1"}}, time.Hour); err != nil {
@@ -327,6 +447,16 @@ func fill(t *testing.T, s *Store, name string) {
 	}
 	if err := s.Keep(t.Context(), name, map[string][]float32{name: {1}}, time.Hour); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.Note(t.Context(), name, []byte("1"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := s.Take(t.Context(), []store.Meter{
+		{Counters: []string{name}, Amount: 1, Limit: 100, Keep: time.Hour},
+		{Counters: []string{name + " places"}, Amount: 1, Limit: 100, Holder: "m1", Keep: time.Hour},
+	})
+	if err != nil || !taken.OK {
+		t.Fatal(taken, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -122,6 +123,21 @@ func TestPipelinesApart(t *testing.T) {
 	if got, err := two.Effects(t.Context(), []string{"k"}); err != nil || got[0].ID != "" {
 		t.Errorf("the other pipeline's effect %+v, error %v", got, err)
 	}
+	if err := one.Note(t.Context(), "k", []byte("v"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := two.Notes(t.Context(), []string{"k"}); err != nil || got[0] != nil {
+		t.Errorf("the other pipeline's note %q, error %v", got, err)
+	}
+	for _, s := range []*sqlitestore.Store{one, two} {
+		taken, err := s.Take(t.Context(), []store.Meter{
+			{Counters: []string{"k"}, Amount: 1, Limit: 1, Keep: time.Hour},
+			{Counters: []string{"p"}, Amount: 1, Limit: 1, Holder: "m", Keep: time.Hour},
+		})
+		if err != nil || !taken.OK {
+			t.Errorf("taken %+v, error %v", taken, err)
+		}
+	}
 }
 
 // What has expired leaves the file.
@@ -141,20 +157,82 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	db, err := sqlite.Open(ctx, path)
+	if got := rows(t, path, "claims", "effects", "embeddings"); slices.Max(got) != 0 {
+		t.Errorf("%v expired rows of claims, effects and embeddings", got)
+	}
+}
+
+// What counted for a short time leaves the file with the next that counts.
+func TestPurgeMeters(t *testing.T) {
+	path := testenv.File(t)
+	s := open(t, path, "p")
+	ctx := t.Context()
+	var meters []store.Meter
+	var names []string
+	for i := range 50 {
+		names = append(names, fmt.Sprint(i))
+		meters = append(meters,
+			store.Meter{Counters: names[i:], Amount: 1, Limit: 1, Keep: time.Millisecond},
+			store.Meter{Counters: []string{"p"}, Amount: 1, Limit: -1, Holder: names[i], Keep: time.Millisecond})
+		if err := s.Note(ctx, names[i], []byte("v"), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Add(ctx, meters); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		got, err := s.Used(ctx, append(names, "p"))
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("used %v, error %v", got, err)
+		}
+		if slices.Max(got) == 0 {
+			break
+		}
+	}
+	if err := s.Add(ctx, []store.Meter{{Counters: []string{"last"}, Keep: time.Hour}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Note(ctx, "last", []byte("v"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got := rows(t, path, "meters", "holders", "notes"); !slices.Equal(got, []int{1, 0, 1}) {
+		t.Errorf("%v rows of meters, holders and notes, want what has not expired", got)
+	}
+}
+
+// With a call its tickers leave the file.
+func TestForgetTickers(t *testing.T) {
+	path := testenv.File(t)
+	s := open(t, path, "p")
+	for i := range 3 {
+		c := store.Call{ID: fmt.Sprint(i), At: time.Unix(int64(i), 0), Tickers: []string{"A", "B"}}
+		if err := s.Book(t.Context(), []store.Call{c}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := s.Forget(t.Context(), time.Unix(2, 0), 10); err != nil || n != 2 {
+		t.Errorf("forgot %d, error %v, want 2", n, err)
+	}
+	if got := rows(t, path, "calls", "call_tickers"); !slices.Equal(got, []int{1, 2}) {
+		t.Errorf("%v rows of calls and their tickers, want 1 and 2", got)
+	}
+}
+
+func rows(t *testing.T, path string, tables ...string) []int {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, table := range []string{"claims", "effects", "embeddings"} {
-		var rows int
-		if err := db.Read().QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&rows); err != nil {
+	counts := make([]int, len(tables))
+	for i, table := range tables {
+		if err := db.Read().QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&counts[i]); err != nil {
 			t.Fatal(err)
 		}
-		if rows != 0 {
-			t.Errorf("%d expired rows in %s", rows, table)
-		}
 	}
+	return counts
 }
 
 // A vector that is not what the contract says is never a perfect match.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -91,16 +93,43 @@ func (s *shelf) set(f func()) {
 	f()
 }
 
+// look returns what the shelf holds at the moment.
+func (s *shelf) look() *shelf {
+	l := new(shelf)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.calls, l.batches, l.forgets, l.oldCalls = maps.Clone(s.calls), slices.Clone(s.batches), slices.Clone(s.forgets), s.oldCalls
+	return l
+}
+
 func (s *shelf) stored() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.calls)
 }
 
+// A diary is a log that may be read while it is written.
+type diary struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (d *diary) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.Write(p)
+}
+
+func (d *diary) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.String()
+}
+
 type desk struct {
 	*Book
 	*shelf
-	log  bytes.Buffer
+	log  *diary
 	lost float64
 }
 
@@ -109,8 +138,8 @@ func (d *desk) lostNow() int { return int(testutil.ToFloat64(lostTotal.WithLabel
 // inTime runs f with a new book in made-up time.
 func inTime(t *testing.T, f func(t *testing.T, d *desk)) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &desk{shelf: &shelf{}, lost: testutil.ToFloat64(lostTotal.WithLabelValues())}
-		d.Book = New(func() (store.Costs, error) { return d.shelf, nil }, 7*24*time.Hour, slog.New(slog.NewTextHandler(&d.log, nil)))
+		d := &desk{shelf: &shelf{}, log: &diary{}, lost: testutil.ToFloat64(lostTotal.WithLabelValues())}
+		d.Book = New(func() (store.Costs, error) { return d.shelf, nil }, 7*24*time.Hour, slog.New(slog.NewTextHandler(d.log, nil)))
 		defer d.Close()
 		f(t, d)
 	})
@@ -126,12 +155,12 @@ func TestBatches(t *testing.T) {
 	inTime(t, func(t *testing.T, d *desk) {
 		d.add(0, 450)
 		synctest.Wait()
-		if diff := cmp.Diff([]int{200, 200}, d.batches); diff != "" {
+		if diff := cmp.Diff([]int{200, 200}, d.look().batches); diff != "" {
 			t.Errorf("at once: %s", diff)
 		}
 		time.Sleep(every)
 		synctest.Wait()
-		if diff := cmp.Diff([]int{200, 200, 50}, d.batches); diff != "" {
+		if diff := cmp.Diff([]int{200, 200, 50}, d.look().batches); diff != "" {
 			t.Errorf("after a second: %s", diff)
 		}
 		d.add(450, 451)
@@ -297,19 +326,20 @@ func TestForgets(t *testing.T) {
 		d.set(func() { d.oldCalls = 2*together + 50 })
 		d.add(0, 1)
 		time.Sleep(2 * time.Second)
-		if d.oldCalls != 0 || len(d.forgets) != 3 {
-			t.Errorf("%d old calls are left after %d batches", d.oldCalls, len(d.forgets))
+		got := d.look()
+		if got.oldCalls != 0 || len(got.forgets) != 3 {
+			t.Errorf("%d old calls are left after %d batches", got.oldCalls, len(got.forgets))
 		}
-		if want := time.Now().Add(-7 * 24 * time.Hour); want.Sub(d.forgets[0]) > 2*time.Second {
-			t.Errorf("forgot what was before %v, want about %v", d.forgets[0], want)
+		if want := time.Now().Add(-7 * 24 * time.Hour); want.Sub(got.forgets[0]) > 2*time.Second {
+			t.Errorf("forgot what was before %v, want about %v", got.forgets[0], want)
 		}
 		d.add(1, 2)
 		time.Sleep(10 * time.Minute)
-		if got := len(d.forgets); got != 3 {
+		if got := len(d.look().forgets); got != 3 {
 			t.Errorf("forgot again within the hour")
 		}
 		time.Sleep(2 * time.Hour) // and when nothing is booked
-		if got := len(d.forgets); got < 4 || got > 5 {
+		if got := len(d.look().forgets); got < 4 || got > 5 {
 			t.Errorf("forgot %d times, want once an hour", got-3)
 		}
 	})
@@ -323,14 +353,14 @@ func TestClean(t *testing.T) {
 		d.Add(store.Call{ID: "2", NanoDollars: -5, Latency: -1})
 		tickers[0] = "CHANGED"
 		time.Sleep(2 * every)
-		got := d.calls["1"]
+		got := d.look().calls["1"]
 		if got.TokensIn != math.MaxInt32 || got.TokensOut != 0 || got.NanoDollars != 1e15 {
 			t.Errorf("%d tokens in, %d out, %d nano-dollars", got.TokensIn, got.TokensOut, got.NanoDollars)
 		}
 		if !utf8.ValidString(got.Source) || strings.Contains(got.Source, "\x00") || got.Tickers[0] != "ACME" {
 			t.Errorf("source %q, tickers %q", got.Source, got.Tickers)
 		}
-		if got := d.calls["2"]; got.NanoDollars != 0 || got.Latency != 0 {
+		if got := d.look().calls["2"]; got.NanoDollars != 0 || got.Latency != 0 {
 			t.Errorf("%d nano-dollars in %v", got.NanoDollars, got.Latency)
 		}
 	})

@@ -40,7 +40,7 @@ func catalog(r *resources) flows.Catalog {
 			batch.Kind(),
 			dedupe.Kind(r.Claims),
 			filter.Kind(),
-			llmrouter.Kind(r.Provider),
+			llmrouter.Kind(r.router()),
 			prescale.Kind(),
 			remember.Kind(),
 			semanticcache.Kind(r.Answers, r.Embeddings, r.Models),
@@ -53,6 +53,7 @@ func catalog(r *resources) flows.Catalog {
 		},
 		Sections: []flows.Section{
 			{Key: "providers", Doc: "language models, which llm_router names in its tiers", Read: r.readProviders},
+			{Key: "llm", Doc: "budget, prices and prompts of the language models", Read: r.readLLM},
 			{Key: "http", Doc: "health and metrics", Read: r.readHTTP},
 		},
 	}

@@ -231,6 +231,7 @@ func schemaOf(c flows.Catalog) ([]byte, error) {
 	for section, of := range elements {
 		properties[section] = map[string]any{"type": []string{"array", "null"}, "items": map[string]any{"anyOf": of}}
 	}
+	properties["llm"] = config.Schema(llmConfig{})
 	properties["http"] = map[string]any{"anyOf": []any{config.Schema(httpConfig{}), map[string]any{"type": "string"}}}
 	text, err := json.MarshalIndent(root, "", "  ")
 	return append(text, '\n'), err

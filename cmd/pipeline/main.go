@@ -103,8 +103,8 @@ func (a *app) command() *cobra.Command {
 	}
 	group("run", "Run it:", a.runCommand(), a.demoCommand())
 	group("write", "Write a pipeline.yaml:",
-		a.validateCommand(), a.listCommand(), a.describeCommand(), a.graphCommand(), a.schemaCommand())
-	group("tend", "Look after it:", a.dlqCommand(), a.migrateCommand(), a.versionCommand())
+		a.validateCommand(), a.listCommand(), a.describeCommand(), a.graphCommand(), a.schemaCommand(), a.explainCommand())
+	group("tend", "Look after it:", a.dlqCommand(), a.costCommand(), a.migrateCommand(), a.versionCommand())
 	asGroup(root)
 	return root
 }

@@ -20,7 +20,6 @@ import (
 	redisbroker "catalyst/internal/broker/redis"
 	"catalyst/internal/config"
 	"catalyst/internal/llm"
-	"catalyst/internal/news"
 	"catalyst/internal/sqlite"
 	"catalyst/internal/store"
 	"catalyst/internal/store/postgres"
@@ -45,10 +44,11 @@ type resources struct {
 	foreign lazy[broker.Broker]
 	beside  lazy[beside]
 	records lazy[records]
-	prompts lazy[*llm.Prompts]
+
+	models models
 
 	mu     sync.Mutex
-	models map[string]model
+	known  map[string]model
 	client *http.Client
 }
 
@@ -128,7 +128,7 @@ func (r *resources) readProviders(reader *config.Reader, value *yaml.Node) (name
 
 // close closes what was opened. A second call does nothing.
 func (r *resources) close() error {
-	return errors.Join(r.records.close(), r.beside.close(), r.foreign.close(), r.broker.close())
+	return errors.Join(r.closeProviders(), r.models.close(), r.records.close(), r.beside.close(), r.foreign.close(), r.broker.close())
 }
 
 // Broker returns the plan's broker.
@@ -291,7 +291,7 @@ func (r *resources) Client() *http.Client {
 // Provider returns the provider with this name in pipeline.yaml.
 func (r *resources) Provider(name string) (llm.Provider, error) {
 	r.mu.Lock()
-	m, known := r.models[name]
+	m, known := r.known[name]
 	r.mu.Unlock()
 	if known {
 		return m.provider, m.err
@@ -310,33 +310,9 @@ func (r *resources) Provider(name string) (llm.Provider, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.models == nil {
-		r.models = make(map[string]model)
+	if r.known == nil {
+		r.known = make(map[string]model)
 	}
-	r.models[name] = m
+	r.known[name] = m
 	return m.provider, m.err
-}
-
-// Prompts returns the tasks that models are given.
-func (r *resources) Prompts() (*llm.Prompts, error) {
-	return r.prompts.get(func(context.Context) (*llm.Prompts, func() error, error) {
-		p, err := llm.NewPrompts(llm.PromptConfig{})
-		return p, func() error { return nil }, err
-	})
-}
-
-// Models names everything about the models that an answer depends on: its prompt,
-// and which providers and models there are to ask. Cached answers of other models
-// are not found.
-func (r *resources) Models(item *news.Item) string {
-	var names []string
-	if prompts, err := r.Prompts(); err == nil { // else the router does not start
-		names = append(names, prompts.Of(item).ID)
-	}
-	for _, spec := range r.providers {
-		if p, err := r.Provider(spec.Name); err == nil {
-			names = append(names, p.Name()+"="+p.Model())
-		}
-	}
-	return strings.Join(names, " ")
 }

@@ -42,18 +42,20 @@ type Policy struct {
 	Open   time.Duration // opens the breaker at once, for so long or for the error's RetryAfter
 	Outage bool          // no fault of the item: it is kept until a provider returns
 	Page   bool          // somebody has to act: credentials, money, a missing model
+	// Longest is the most that a server is believed that asks to be left alone.
+	Longest time.Duration
 }
 
 var policies = map[Class]Policy{
-	RateMinute:    {Retry: true, Next: true, Open: 10 * time.Second, Outage: true},
-	QuotaDay:      {Next: true, Open: time.Hour, Outage: true},
+	RateMinute:    {Retry: true, Next: true, Open: 10 * time.Second, Outage: true, Longest: time.Hour},
+	QuotaDay:      {Next: true, Open: time.Hour, Outage: true, Longest: 25 * time.Hour},
 	Auth:          {Next: true, Open: 15 * time.Minute, Outage: true, Page: true},
 	Billing:       {Next: true, Open: 15 * time.Minute, Outage: true, Page: true},
 	ModelMissing:  {Next: true, Open: 15 * time.Minute, Outage: true, Page: true},
 	BadRequest:    {Next: true, Counts: true},
 	Context:       {Next: true},
 	ContentFilter: {Next: true},
-	Overloaded:    {Retry: true, Next: true, Counts: true, Outage: true},
+	Overloaded:    {Retry: true, Next: true, Counts: true, Outage: true, Longest: 10 * time.Minute},
 	Timeout:       {Next: true, Counts: true, Outage: true},
 	FirstToken:    {Next: true, Counts: true, Outage: true},
 	BadJSON:       {Repair: true, Next: true},

@@ -11,12 +11,15 @@ import (
 // which everything fits. What does not fit must not be sent: some servers cut it
 // without a word, others count it and refuse.
 func (r Request) Fits(maxTokens, context int) *Error {
-	need := EstimateTokens(r.System) + EstimateTokens(r.Prompt) + maxTokens
+	need := r.Tokens() + maxTokens
 	if context <= 0 || need <= context {
 		return nil
 	}
 	return Errorf(Context, "about %d tokens with the answer, and the context is %d", need, context)
 }
+
+// Tokens is about how many tokens the request has, rather too many than too few.
+func (r Request) Tokens() int { return EstimateTokens(r.System) + EstimateTokens(r.Prompt) }
 
 var shared = netip.MustParsePrefix("100.64.0.0/10") // of carriers, and of private overlays
 

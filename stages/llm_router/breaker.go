@@ -1,6 +1,7 @@
 package llmrouter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -24,7 +25,8 @@ type BreakerConfig struct {
 //	  ▲                                                         ▲   │ time is over
 //	  └──────────── Successes ────────────── half-open ─ failure ┘◀─┘
 //
-// Half open, one call goes ahead; after its success all may follow.
+// Half open, one call goes ahead; after its success all may follow. At first one goes
+// ahead too, and the others wait for it: a key that is no good is found out by one call.
 type breaker struct {
 	config  BreakerConfig
 	changed func(breakerChange)
@@ -34,7 +36,8 @@ type breaker struct {
 	term      int // counts the changes of phase: a call counts only in the one it began in
 	failures  int
 	successes int
-	probing   bool
+	answered  bool          // it has answered anything at all
+	probe     chan struct{} // of the one call that goes ahead, closed when it has ended; nil if there is none
 	until     time.Time
 	class     llm.Class // that opened it
 }
@@ -55,6 +58,7 @@ func (p phase) String() string { return phaseNames[p] }
 type breakerChange struct {
 	to    phase
 	class llm.Class // of the failure; empty if it was none
+	until time.Time // it is open
 	wait  time.Duration
 	fault error
 }
@@ -73,28 +77,53 @@ func (b *breaker) state() (time.Duration, llm.Class) {
 	return max(0, time.Until(b.until)), b.class
 }
 
+// resume makes a new breaker go on where one of an earlier process was.
+func (b *breaker) resume(until time.Time, class llm.Class) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.phase, b.until, b.class = open, until, class
+}
+
 var errLeftAlone = errors.New("left alone after failures")
 
 const probeWait = time.Second // to come back in, while another call finds out
 
 // enter asks for a call. It returns what leave needs, or a refusal whose
 // RetryAfter says when to come back.
-func (b *breaker) enter() (term int, refusal *llm.Error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *breaker) enter(ctx context.Context) (term int, refusal *llm.Error) {
+	for {
+		b.mu.Lock()
+		term, probe, refusal := b.tryEnter()
+		b.mu.Unlock()
+		if probe == nil {
+			return term, refusal
+		}
+		select {
+		case <-probe:
+		case <-ctx.Done():
+			return 0, &llm.Error{Class: llm.Canceled, Err: ctx.Err()}
+		}
+	}
+}
+
+// tryEnter is enter with b.mu held; it returns a probe to wait for if there is one.
+func (b *breaker) tryEnter() (term int, probe <-chan struct{}, refusal *llm.Error) {
 	if b.phase == open {
 		if wait := time.Until(b.until); wait > 0 {
-			return 0, b.refuse(wait)
+			return 0, nil, b.refuse(wait)
 		}
 		b.turn(breakerChange{to: halfOpen})
 	}
-	if b.phase == halfOpen && b.successes == 0 {
-		if b.probing {
-			return 0, b.refuse(probeWait)
-		}
-		b.probing = true
+	switch {
+	case b.phase == halfOpen && b.successes > 0, b.phase == closed && b.answered:
+	case b.probe == nil:
+		b.probe = make(chan struct{})
+	case b.phase == halfOpen:
+		return 0, nil, b.refuse(probeWait)
+	default:
+		return 0, b.probe, nil
 	}
-	return b.term, nil
+	return b.term, nil, nil
 }
 
 func (b *breaker) refuse(wait time.Duration) *llm.Error {
@@ -112,9 +141,9 @@ func (b *breaker) leave(term int, fault *llm.Error) {
 	if term != b.term {
 		return // it began before the last change and tells nothing about now
 	}
-	b.probing = false
+	b.endProbe()
 	if fault == nil {
-		b.failures = 0
+		b.failures, b.answered = 0, true
 		b.successes++
 		if b.phase == halfOpen && b.successes >= b.config.Successes {
 			b.turn(breakerChange{to: closed})
@@ -124,6 +153,7 @@ func (b *breaker) leave(term int, fault *llm.Error) {
 	policy := fault.Class.Policy()
 	switch {
 	case fault.Class == llm.Canceled:
+		return
 	case policy.Open > 0:
 		wait := policy.Open
 		if fault.RetryAfter > 0 {
@@ -138,17 +168,26 @@ func (b *breaker) leave(term int, fault *llm.Error) {
 			b.trip(fault, max(b.config.Open, fault.RetryAfter))
 		}
 	}
+	b.answered = true
+}
+
+func (b *breaker) endProbe() {
+	if b.probe != nil {
+		close(b.probe)
+		b.probe = nil
+	}
 }
 
 func (b *breaker) trip(fault *llm.Error, wait time.Duration) {
 	b.until, b.class = time.Now().Add(wait), fault.Class
-	b.turn(breakerChange{to: open, class: fault.Class, wait: wait, fault: fault})
+	b.turn(breakerChange{to: open, class: fault.Class, until: b.until, wait: wait, fault: fault})
 }
 
 // turn changes the phase. b.mu is held: changed must be quick and not call back.
 func (b *breaker) turn(c breakerChange) {
 	b.phase = c.to
 	b.term++
-	b.failures, b.successes, b.probing = 0, 0, false
+	b.failures, b.successes = 0, 0
+	b.endProbe()
 	b.changed(c)
 }

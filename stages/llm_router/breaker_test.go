@@ -1,7 +1,10 @@
 package llmrouter
 
 import (
+	"context"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +22,7 @@ func fail(class llm.Class) *llm.Error { return &llm.Error{Class: class} }
 
 // call is one call that ends as given; it reports whether it was let through.
 func call(b *breaker, fault *llm.Error) bool {
-	term, refusal := b.enter()
+	term, refusal := b.enter(context.Background())
 	if refusal != nil {
 		return false
 	}
@@ -48,7 +51,7 @@ func TestBreaker(t *testing.T) {
 		}
 
 		time.Sleep(time.Minute)
-		first, refusal := b.enter()
+		first, refusal := b.enter(context.Background())
 		if refusal != nil {
 			t.Fatal("no probe after a minute")
 		}
@@ -56,8 +59,8 @@ func TestBreaker(t *testing.T) {
 			t.Error("a second call beside the first probe")
 		}
 		b.leave(first, nil)
-		second, _ := b.enter()
-		third, refusal := b.enter()
+		second, _ := b.enter(context.Background())
+		third, refusal := b.enter(context.Background())
 		if refusal != nil {
 			t.Error("after one success others must wait")
 		}
@@ -137,10 +140,11 @@ func TestBreakerIgnores(t *testing.T) {
 		}
 
 		b, _ = testBreaker()
-		late, _ := b.enter()
+		call(b, nil)
+		late, _ := b.enter(context.Background())
 		call(b, fail(llm.Auth))
 		time.Sleep(15 * time.Minute)
-		probe, refusal := b.enter()
+		probe, refusal := b.enter(context.Background())
 		if refusal != nil {
 			t.Fatal("no probe")
 		}
@@ -153,4 +157,61 @@ func TestBreakerIgnores(t *testing.T) {
 			t.Error("a probe that was given up must make room for another")
 		}
 	})
+}
+
+// Whether a key is any good is found out by one call, while the others wait.
+func TestTheFirstCallGoesAhead(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault *llm.Error
+		pass  int
+	}{
+		{"a key that is no good", fail(llm.Auth), 0},
+		{"no credit", fail(llm.Billing), 0},
+		{"an answer", nil, 9},
+		{"an answer of no use", fail(llm.BadJSON), 9},
+		{"one failure", fail(llm.Network), 9},
+		{"a call that was given up", fail(llm.Canceled), 9},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, _ := testBreaker()
+				first, refusal := b.enter(t.Context())
+				if refusal != nil {
+					t.Fatal(refusal)
+				}
+				var passed atomic.Int32
+				var wg sync.WaitGroup
+				for range 9 {
+					wg.Go(func() {
+						if call(b, nil) {
+							passed.Add(1)
+						}
+					})
+				}
+				synctest.Wait()
+				if n := passed.Load(); n > 0 {
+					t.Errorf("%d calls passed while nobody knew", n)
+				}
+				b.leave(first, c.fault)
+				wg.Wait()
+				if n := int(passed.Load()); n != c.pass {
+					t.Errorf("%d of those that waited passed, want %d", n, c.pass)
+				}
+			})
+		})
+	}
+}
+
+// Who waits for the first call gives up with its own context.
+func TestWaitingForTheFirstCallEnds(t *testing.T) {
+	b, _ := testBreaker()
+	if _, refusal := b.enter(t.Context()); refusal != nil {
+		t.Fatal(refusal)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, refusal := b.enter(ctx); refusal == nil || refusal.Class != llm.Canceled {
+		t.Errorf("refusal %v, want canceled", refusal)
+	}
 }

@@ -12,19 +12,19 @@ var (
 	requests     = metrics.Counter("llm_requests_total", "Calls of models, by how they ended.", "model", "provider", "status")
 	latency      = metrics.Histogram("llm_latency_seconds", "Time of a whole call of a model.", metrics.Seconds, "provider")
 	firstToken   = metrics.Histogram("llm_ttft_seconds", "Time to the first token of content.", metrics.Seconds, "provider")
-	tokens       = metrics.Counter("llm_tokens_total", "Tokens sent to and got from models, by direction: in, cached, out.", "direction")
-	queueDepth   = metrics.Gauge("llm_queue_depth", "Items that wait for their turn to ask a model.")
+	tokens       = metrics.Counter("llm_tokens_total", "Tokens sent to and got from models, by direction: in, cached, written, out.", "direction")
+	cost         = metrics.Counter("llm_cost_total", "What calls of models cost, in dollars.", "provider", "model")
+	routed       = metrics.Counter("llm_routed_total", "Items judged, by the provider that did. The share of each is its rate over the sum.", "provider")
 	fallbacks    = metrics.Counter("llm_fallbacks_total", "Items that went on to the next provider.", "from", "to", "reason")
-	breakerState = metrics.Gauge("llm_breaker_state", "Whether a provider is asked: 0 closed (yes), 1 half open, 2 open (no).", "provider")
+	retries      = metrics.Counter("llm_retries_total", "Calls that were made again at the same provider.", "reason")
+	shared       = metrics.Counter("llm_singleflight_shared_total", "Items that got the answer an equal one was being asked about.")
+	breakerState = metrics.Gauge("llm_breaker_state", "Whether a model is asked: 0 closed (yes), 1 half open, 2 open (no).", "provider", "model")
+	priceUnknown = metrics.Counter("llm_price_unknown_total", "Calls wanted from a model whose price nobody knows.", "model")
 )
 
-// observe books one call. An error books only the tokens that are known.
-func observe(t *tier, r llm.Response, fault *llm.Error) {
-	status := "ok"
-	if fault != nil {
-		status = string(fault.Class)
-	}
-	requests.WithLabelValues(t.Model(), t.name, status).Inc()
+// observe counts one call. An error counts only the tokens that are known.
+func observe(t *tier, r llm.Response, fault *llm.Error, nanoDollars int64) {
+	requests.WithLabelValues(t.Model(), t.name, status(fault)).Inc()
 	if r.Latency > 0 { // else it was refused before it was sent
 		latency.WithLabelValues(t.name).Observe(r.Latency.Seconds())
 	}
@@ -33,23 +33,33 @@ func observe(t *tier, r llm.Response, fault *llm.Error) {
 	}
 	tokens.WithLabelValues("in").Add(float64(r.TokensIn))
 	tokens.WithLabelValues("cached").Add(float64(r.TokensCached))
+	tokens.WithLabelValues("written").Add(float64(r.TokensWritten))
 	tokens.WithLabelValues("out").Add(float64(r.TokensOut))
+	cost.WithLabelValues(t.name, t.Model()).Add(float64(nanoDollars) / 1e9)
 }
 
-// breakerChanged tells of a breaker's changes: an error where somebody has to act.
-func (r *Router) breakerChanged(provider string) func(breakerChange) {
-	breakerState.WithLabelValues(provider).Set(float64(closed))
+// breakerChanged tells of a breaker's changes, and the operator where somebody has to
+// act. It is called with the breaker locked, so nothing in it waits.
+func (r *Router) breakerChanged(t *tier) func(breakerChange) {
+	breakerState.WithLabelValues(t.name, t.Model()).Set(float64(closed))
 	return func(c breakerChange) {
-		breakerState.WithLabelValues(provider).Set(float64(c.to))
-		if c.to != open {
-			r.log.Info("llm_breaker", "provider", provider, "state", c.to.String())
-			return
+		breakerState.WithLabelValues(t.name, t.Model()).Set(float64(c.to))
+		r.memory.keep(t, c)
+		switch {
+		case c.to == open:
+			r.log.Log(context.Background(), slog.LevelWarn, "llm_breaker", "provider", t.name, "model", t.Model(),
+				"state", c.to.String(), "class", c.class, "for", c.wait, "error", c.fault)
+			if c.class.Policy().Page {
+				r.operator.Page(pageCause(t), c.fault.Error())
+			}
+		default:
+			r.log.Info("llm_breaker", "provider", t.name, "model", t.Model(), "state", c.to.String())
+			if c.to == closed {
+				r.operator.Clear(pageCause(t))
+			}
 		}
-		level := slog.LevelWarn
-		if c.class.Policy().Page {
-			level = slog.LevelError
-		}
-		r.log.Log(context.Background(), level, "llm_breaker", "provider", provider, "state", c.to.String(),
-			"class", c.class, "for", c.wait, "error", c.fault)
 	}
 }
+
+// pageCause is what an operator is told of once, until the model answers again.
+func pageCause(t *tier) string { return "llm/" + t.name + "/" + t.Model() }

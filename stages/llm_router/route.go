@@ -1,7 +1,6 @@
 package llmrouter
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,115 +13,124 @@ import (
 	"catalyst/internal/news"
 )
 
-// route gives m's item its analysis, or returns why it has none.
-func (r *Router) route(ctx context.Context, m *flows.Message) error {
-	able, unable := r.choose(ctx, llm.TextLen(m.Item))
-	if ctx.Err() != nil {
-		return ctx.Err()
+// A question is what one call asks: about one item, or about several of one prompt.
+type question struct {
+	items   []*news.Item
+	prompt  llm.Prompt
+	request llm.Request
+	tokens  int // of the request, rather too many than too few
+}
+
+func (r *Router) question(items ...*news.Item) (question, error) {
+	q := question{items: items, prompt: r.prompts.Of(items[0])}
+	var err error
+	if q.request, err = q.prompt.Request(items, r.config.MaxText); err != nil {
+		return q, flows.Permanent(err)
 	}
-	if len(able) == 0 {
-		m.Item.Analysis = &news.Analysis{Unavailable: unable.reason(), At: time.Now().UTC()}
-		r.log.Info("llm_route", "provider", "", "success", false, "id", m.ID, "reason", unable.reason())
-		return nil
+	q.tokens = q.request.Tokens()
+	return q, nil
+}
+
+// read returns what an answer says of each item; nil where it says nothing of use,
+// and an error that says why. Without any use it is an [*llm.Error].
+func (q question) read(text string) ([]*news.Analysis, error) {
+	if len(q.items) > 1 {
+		return llm.ParseAnswers(text, q.items)
 	}
-	request, err := llm.NewRequest(m.Item, r.config.MaxText)
+	a, err := llm.ParseAnswer(text, q.items[0])
 	if err != nil {
-		return flows.Permanent(err)
+		return nil, err
 	}
-	var faults []*llm.Error
-	for i, t := range able {
-		last := i == len(able)-1
-		analysis, attempts, fault := r.askTier(ctx, t, request, last)
+	return []*news.Analysis{&a}, nil
+}
+
+// route gives item its analysis, or returns why it has none.
+func (r *Router) route(ctx context.Context, id string, item *news.Item) (*news.Analysis, error) {
+	q, err := r.question(item)
+	if err != nil {
+		return nil, err
+	}
+	c := r.choose(ctx, q)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	faults := c.faults()
+	if len(c.able) == 0 && len(faults) == 0 {
+		r.log.Info("llm_route", "provider", "", "success", false, "id", id, "reason", c.unavailable())
+		return unavailable(c.unavailable()), nil
+	}
+	asked := 0
+	for i, t := range c.able {
+		last := i == len(c.able)-1
+		analyses, attempts, fault := r.askTier(ctx, t, q, last)
+		asked += attempts
 		if fault == nil {
-			analysis.Prompt = llm.PromptID(m.Item)
-			m.Item.Analysis = analysis
-			r.log.Info("llm_route", "provider", t.name, "success", true, "id", m.ID, "model", t.Model(),
-				"attempts", attempts, "after", len(faults), "latency", analysis.Latency)
-			return nil
+			a := analyses[0]
+			a.Attempts, a.Degraded, a.Reason = asked, len(faults) > 0, reason(c, faults)
+			routed.WithLabelValues(t.name).Inc()
+			r.log.Info("llm_route", "provider", t.name, "success", true, "id", id, "model", t.Model(),
+				"attempts", asked, "reason", a.Reason, "latency", a.Latency)
+			return a, nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("ask %s: %w", t.name, ctx.Err())
+			return nil, fmt.Errorf("ask %s: %w", t.name, ctx.Err())
 		}
 		if attempts > 0 { // a provider that is left alone was not asked
-			r.log.Info("llm_route", "provider", t.name, "success", false, "id", m.ID, "model", t.Model(),
+			r.log.Info("llm_route", "provider", t.name, "success", false, "id", id, "model", t.Model(),
 				"attempts", attempts, "class", fault.Class, "error", fault)
 		}
 		faults = append(faults, fault)
 		if !last {
-			fallbacks.WithLabelValues(t.name, able[i+1].name, string(fault.Class)).Inc()
+			fallbacks.WithLabelValues(t.name, c.able[i+1].name, string(fault.Class)).Inc()
 		}
 	}
-	return verdict(faults, unable.mayAppear)
-}
-
-// unable says why tiers cannot be asked about an item.
-type unable struct {
-	absent    []*llm.NotConfiguredError
-	tooLong   []string
-	textLen   int
-	mayAppear bool // a server that nobody named may be started
-}
-
-// choose divides the tiers into those that can take an item of so many characters
-// and those that cannot.
-func (r *Router) choose(ctx context.Context, textLen int) (able []*tier, no unable) {
-	no.textLen = textLen
-	for _, t := range r.tiers {
-		absent := t.absent
-		if prober, ok := t.Provider.(llm.Prober); ok {
-			if errors.As(prober.Available(ctx), &absent) {
-				no.mayAppear = true
-			}
-		}
-		switch limit := t.limits.MaxChars; {
-		case absent != nil:
-			no.absent = append(no.absent, absent)
-		case limit > 0 && textLen > limit:
-			no.tooLong = append(no.tooLong, fmt.Sprintf("%s takes %d", t.name, limit))
-		default:
-			able = append(able, t)
-		}
+	if all(faults, llm.Budget) {
+		r.log.Info("llm_route", "provider", "", "success", false, "id", id, "reason", faults[0].Err.Error())
+		return unavailable(faults[0].Err.Error()), nil
 	}
-	return able, no
+	return nil, verdict(faults, c.appearer)
 }
 
-// reason is what the item's reader is told.
-func (u unable) reason() string {
-	var set, why []string
-	for _, a := range u.absent {
-		why = append(why, a.Error())
-		if a.Variable != "" {
-			set = append(set, a.Variable)
+func unavailable(why string) *news.Analysis {
+	return &news.Analysis{Unavailable: why, At: time.Now().UTC()}
+}
+
+// reason says why the provider that answered was asked.
+func reason(c choice, faults []*llm.Error) string {
+	if len(faults) == 0 {
+		if c.by != nil && c.able[0] != c.by {
+			return "instead of " + c.by.name
+		}
+		return c.reason
+	}
+	var after []string
+	for _, f := range faults {
+		after = append(after, f.Provider+": "+string(f.Class))
+	}
+	return "after " + strings.Join(after, ", ")
+}
+
+func all(faults []*llm.Error, class llm.Class) bool {
+	for _, f := range faults {
+		if f.Class != class {
+			return false
 		}
 	}
-	switch {
-	case len(u.tooLong) > 0:
-		text := fmt.Sprintf("no configured model takes a text of %d characters: %s", u.textLen, strings.Join(u.tooLong, ", "))
-		if len(set) > 0 {
-			text += "; set " + orList(set) + " for longer ones"
-		}
-		return text
-	case len(set) > 0:
-		return "no model is configured: set " + orList(set)
-	}
-	return "no model is configured: " + strings.Join(why, "; ")
+	return true
 }
 
-func orList(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
-}
-
-// verdict is what becomes of an item no tier has judged. If all of them are down
-// it is no fault of the item. If one answered uselessly, another try of
+// verdict is what becomes of an item no tier has judged. If those that could are all
+// down it is no fault of the item. If one answered uselessly, another try of
 // this item is all that can help, and the others need not wait for it.
 func verdict(faults []*llm.Error, mayAppear bool) error {
 	outage, tooLong := true, true
 	var texts []string
 	wait := time.Duration(1<<63 - 1)
 	for _, f := range faults {
+		if f.Class == llm.Budget { // no money is no outage, and will not come back soon
+			texts = append(texts, f.Error())
+			continue
+		}
 		outage = outage && f.Class.Policy().Outage
 		tooLong = tooLong && f.Class == llm.Context
 		texts = append(texts, f.Error())
@@ -143,31 +151,28 @@ func verdict(faults []*llm.Error, mayAppear bool) error {
 
 // askTier asks one provider, again where the class of its failure allows it. Its
 // fault says in RetryAfter when to come back, as far as that is known.
-func (r *Router) askTier(ctx context.Context, t *tier, request llm.Request, last bool) (_ *news.Analysis, attempts int, fault *llm.Error) {
-	request.Timeout = cmp.Or(t.limits.Timeout, r.config.Timeout)
+func (r *Router) askTier(ctx context.Context, t *tier, q question, last bool) (_ []*news.Analysis, attempts int, fault *llm.Error) {
+	q.request.Timeout = t.limits.Timeout
 	if !last {
 		// Slow is better than nothing: there is nobody to go to from the last.
-		request.FirstToken = cmp.Or(t.limits.FirstToken, r.config.FirstToken)
+		q.request.FirstToken = t.limits.FirstToken
 	}
 	repaired := false
 	for {
-		term, refusal := t.breaker.enter()
-		if refusal != nil {
-			refusal.Provider, refusal.Model = t.name, t.Model()
-			if fault != nil { // what was seen says more
-				fault.RetryAfter = refusal.RetryAfter
-				return nil, attempts, fault
-			}
-			return nil, attempts, refusal
+		analyses, sent, f := r.pass(ctx, t, q)
+		if sent {
+			attempts++
 		}
-		attempts++
-		var analysis *news.Analysis
-		analysis, fault = r.pass(ctx, t, term, request)
-		if fault == nil {
-			return analysis, attempts, nil
+		if f == nil {
+			return analyses, attempts, nil
 		}
+		if !sent && fault != nil { // what was seen says more
+			fault.RetryAfter = f.RetryAfter
+			return nil, attempts, fault
+		}
+		fault = f
 		policy := fault.Class.Policy()
-		if fault.Class == llm.Overloaded {
+		if fault.Class == llm.Overloaded && sent {
 			r.log.Warn("llm_server_overload", "provider", t.name, "attempt", attempts, "error", fault)
 		}
 		wait, _ := t.breaker.state()
@@ -176,8 +181,9 @@ func (r *Router) askTier(ctx context.Context, t *tier, request llm.Request, last
 		switch {
 		case policy.Repair && !repaired:
 			repaired = true
-			request = request.Repair(fault.Err)
+			q.request = q.request.Repair(fault.Err)
 		case policy.Retry && !leftAlone && attempts < r.config.Retries && r.pause(ctx, fault, attempts, last):
+			retries.WithLabelValues(string(fault.Class)).Inc()
 		default:
 			return nil, attempts, fault
 		}
@@ -188,7 +194,7 @@ func (r *Router) askTier(ctx context.Context, t *tier, request llm.Request, last
 // server that asks for time is waited for only where no other provider is left,
 // and not for longer than max_wait or than this stage has time.
 func (r *Router) pause(ctx context.Context, fault *llm.Error, attempts int, last bool) bool {
-	wait := r.config.RetryDelay << min(attempts-1, 10)
+	wait := r.config.RetryDelay << min(max(attempts, 1)-1, 10)
 	wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) // so that a crowd comes back one by one
 	if fault.RetryAfter > wait {
 		wait = fault.RetryAfter
@@ -207,42 +213,4 @@ func (r *Router) pause(ctx context.Context, fault *llm.Error, attempts int, last
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// pass is one call that the breaker has let through, and is told the end of even
-// if that is a panic.
-func (r *Router) pass(ctx context.Context, t *tier, term int, request llm.Request) (a *news.Analysis, fault *llm.Error) {
-	fault = &llm.Error{Class: llm.Canceled}
-	defer func() { t.breaker.leave(term, fault) }()
-	return r.ask(ctx, t, request)
-}
-
-// ask is one call, in its turn, and its answer read.
-func (r *Router) ask(ctx context.Context, t *tier, request llm.Request) (*news.Analysis, *llm.Error) {
-	queueDepth.WithLabelValues().Inc()
-	select {
-	case r.slots <- struct{}{}:
-		queueDepth.WithLabelValues().Dec()
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		queueDepth.WithLabelValues().Dec()
-		return nil, &llm.Error{Class: llm.Canceled, Provider: t.name, Model: t.Model(), Err: ctx.Err()}
-	}
-
-	response, err := t.Complete(ctx, request)
-	var analysis news.Analysis
-	if err == nil {
-		analysis, err = llm.ParseAnswer(response.Text)
-	}
-	fault := llm.AsError(err)
-	observe(t, response, fault)
-	if fault != nil {
-		named := *fault
-		named.Provider, named.Model = t.name, t.Model()
-		return nil, &named
-	}
-	analysis.Provider, analysis.Model = t.name, t.Model()
-	analysis.TokensIn, analysis.TokensOut = response.TokensIn, response.TokensOut
-	analysis.Latency, analysis.At = response.Latency, time.Now().UTC()
-	return &analysis, nil
 }

@@ -1,165 +1,181 @@
-// Package llmrouter is the stage that has a language model judge items. It asks
-// providers in the order of its tiers until one gives a verdict that holds
-// against the schema. What it cannot get it does not make up: without any
-// configured model an item goes on marked as unavailable; when all are down it is
-// parked until one returns; when all answer uselessly it fails, each with its reason.
+// Package llmrouter is the stage that has a language model judge items. Rules say
+// which provider is asked first; the others follow until one gives a verdict that holds
+// against the schema. What it cannot get it does not make up: without any configured
+// model, or any money left, an item goes on marked as unavailable; when all are down
+// it is parked until one returns; when all answer uselessly it fails, each with its reason.
 //
 // An item whose message is delivered again after the model was asked, but before
 // the verdict was stored, is asked about again.
 package llmrouter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"catalyst/flows"
-	"catalyst/internal/config"
 	"catalyst/internal/llm"
+	"catalyst/internal/llm/costs"
+	"catalyst/internal/llm/prices"
+	"catalyst/internal/llm/quota"
+	"catalyst/internal/operator"
+	"catalyst/internal/store"
 )
 
-// Config configures the stage.
-type Config struct {
-	Tiers       []string      `yaml:"tiers,short" doc:"names of providers, in the order they are asked"`
-	Concurrency int           `yaml:"concurrency" doc:"calls at the same time, over all workers"`
-	Retries     int           `yaml:"retries" doc:"attempts with one provider while it is overloaded, limits the rate or cannot be reached"`
-	RetryDelay  time.Duration `yaml:"retry_delay" doc:"wait before the second attempt; it doubles, with jitter"`
-	MaxWait     time.Duration `yaml:"max_wait" doc:"longest wait a server may ask for that is waited out here, and only where no other provider is left"`
-	Timeout     time.Duration `yaml:"call_timeout" doc:"longest time for one call, where the provider has no timeout of its own"`
-	FirstToken  time.Duration `yaml:"first_token" doc:"longest wait for the first token; it does not cut off the last provider"`
-	MaxText     int           `yaml:"max_text" doc:"characters of an item that are sent; the model is told of a cut"`
-	Breaker     BreakerConfig `yaml:"breaker" doc:"when a failing provider is left alone"`
+// Deps are what the stage needs of others, each asked for when the stage starts.
+type Deps struct {
+	// Provider returns the provider of pipeline.yaml with a name; an
+	// [llm.ErrNotConfigured] where it is left out.
+	Provider func(name string) (llm.Provider, error)
+	Prompts  func() (*llm.Prompts, error)
+	Prices   func() (*prices.Table, error)
+	Quota    func() (*quota.Quota, error)
+	Costs    func() (*costs.Book, error)
+	Notes    func() (store.Notes, error)
+	Operator func() (*operator.Operator, error)
 }
 
-// Defaults is the configuration before pipeline.yaml.
-var Defaults = Config{
-	Tiers:       []string{"ollama", "gemini", "anthropic"},
-	Concurrency: 5,
-	Retries:     3,
-	RetryDelay:  2 * time.Second,
-	MaxWait:     time.Minute,
-	Timeout:     10 * time.Second,
-	FirstToken:  5 * time.Second,
-	MaxText:     6000,
-	Breaker:     BreakerConfig{Failures: 5, Open: time.Minute, Successes: 3},
-}
-
-// Validate reports every fault.
-func (c Config) Validate() error {
-	var faults []error
-	if len(c.Tiers) == 0 {
-		faults = append(faults, config.At("tiers", "must name at least one provider"))
-	}
-	for i, name := range c.Tiers {
-		if slices.Contains(c.Tiers[:i], name) {
-			faults = append(faults, config.At("tiers", "names %s twice", name))
-		}
-	}
-	for _, field := range []struct {
-		name  string
-		value int
-	}{
-		{"concurrency", c.Concurrency}, {"retries", c.Retries}, {"max_text", c.MaxText},
-		{"breaker.failures", c.Breaker.Failures}, {"breaker.successes", c.Breaker.Successes},
-	} {
-		if field.value < 1 {
-			faults = append(faults, config.At(field.name, "must be at least 1"))
-		}
-	}
-	for _, field := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"retry_delay", c.RetryDelay}, {"call_timeout", c.Timeout}, {"first_token", c.FirstToken}, {"breaker.open", c.Breaker.Open},
-	} {
-		if field.value <= 0 {
-			faults = append(faults, config.At(field.name, "must be above 0"))
-		}
-	}
-	if c.MaxWait < 0 {
-		faults = append(faults, config.At("max_wait", "must not be below 0"))
-	}
-	return errors.Join(faults...)
-}
-
-// Refs names the tiers, which must be in the file.
-func (c Config) Refs() []flows.Ref {
-	var refs []flows.Ref
-	for _, name := range c.Tiers {
-		refs = append(refs, flows.Ref{Field: "tiers", Section: "providers", Name: name})
-	}
-	return refs
-}
-
-// Providers returns the provider of pipeline.yaml with a name; an
-// [llm.ErrNotConfigured] where it is left out.
-type Providers func(name string) (llm.Provider, error)
-
-// Kind describes the stage. providers is asked when the stage starts.
-func Kind(providers Providers) flows.StageKind {
+// Kind describes the stage.
+func Kind(deps Deps) flows.StageKind {
 	return flows.NewKind(flows.StageKind{
 		Name:    "llm_router",
-		Doc:     "has a language model judge an item, asking providers in order",
+		Doc:     "has a language model judge an item, asking providers by rules and in order",
 		Example: "- llm_router: {tiers: [ollama, gemini, anthropic]}",
 		Knobs:   flows.Knobs{Workers: 5, Timeout: 5 * time.Minute},
 		Follows: []string{"semantic_cache"},
 	}, Defaults, func(b *flows.Build, c Config) (flows.Stage, error) {
-		return New(c, providers, b.Logger), nil
+		return New(c, deps, b.Logger), nil
 	})
 }
 
 // New returns the stage; Start it before its first batch. A nil log is none.
-func New(c Config, providers Providers, log *slog.Logger) *Router {
+func New(c Config, deps Deps, log *slog.Logger) *Router {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Router{config: c, providers: providers, log: log, slots: make(chan struct{}, c.Concurrency)}
+	r := &Router{config: c, deps: deps, log: log}
+	for _, rule := range c.Rules {
+		r.asksJargon = r.asksJargon || strings.Contains(rule.When.String(), "jargon")
+	}
+	return r
 }
 
 // Router is the stage.
 type Router struct {
-	config    Config
-	providers Providers
-	log       *slog.Logger
-	slots     chan struct{} // one for each call under way
-	tiers     []*tier
+	config     Config
+	deps       Deps
+	log        *slog.Logger
+	asksJargon bool
+
+	tiers    []*tier
+	prompts  *llm.Prompts
+	prices   *prices.Table
+	quota    *quota.Quota
+	costs    *costs.Book
+	operator *operator.Operator
+	memory   *memory
+	flights  flights
 }
 
-// tier is a provider in its place.
+// A tier is a provider in its place.
 type tier struct {
 	llm.Provider
 	name    string
+	place   int
 	absent  *llm.NotConfiguredError // there is no Provider
-	limits  llm.Limits
+	limits  llm.Limits              // with the router's where the provider has none
 	breaker *breaker
 }
 
-// Start finds the providers. One that is not configured is skipped for every item.
-func (r *Router) Start(context.Context) error {
+// Start finds the providers, and what is known of them from before. One that is not
+// configured is skipped for every item.
+func (r *Router) Start(ctx context.Context) error {
+	if err := r.Look(ctx); err != nil {
+		return err
+	}
+	for _, t := range r.tiers {
+		if s, ok := t.Provider.(flows.Starter); ok {
+			if err := s.Start(ctx); err != nil {
+				return fmt.Errorf("tier %s: %w", t.name, err)
+			}
+		}
+	}
+	r.memory.start()
+	return nil
+}
+
+// Look is Start without setting anything in motion: enough for [Router.Explain].
+func (r *Router) Look(ctx context.Context) (err error) {
+	if err := r.open(); err != nil {
+		return err
+	}
 	r.tiers = nil
-	for _, name := range r.config.Tiers {
-		t := &tier{name: name}
-		p, err := r.providers(name)
+	for i, name := range r.config.Tiers {
+		t := &tier{name: name, place: i}
+		p, err := r.deps.Provider(name)
 		switch {
 		case errors.As(err, &t.absent):
 		case err != nil:
 			return fmt.Errorf("tier %s: %w", name, err)
 		default:
 			t.Provider = p
-			if l, ok := p.(llm.Limited); ok {
-				t.limits = l.Limits()
-			}
-			t.breaker = newBreaker(r.config.Breaker, r.breakerChanged(name))
+			t.limits = r.limits(p)
+			t.breaker = newBreaker(r.config.Breaker, r.breakerChanged(t))
 		}
 		r.tiers = append(r.tiers, t)
 	}
-	return nil
+	return r.memory.recall(ctx, r.tiers)
+}
+
+// open gets what the router needs of others.
+func (r *Router) open() (err error) {
+	get := func(what string, e error) {
+		if e != nil && err == nil {
+			err = fmt.Errorf("%s: %w", what, e)
+		}
+	}
+	var notes store.Notes
+	var e error
+	r.prompts, e = r.deps.Prompts()
+	get("prompts", e)
+	r.prices, e = r.deps.Prices()
+	get("prices", e)
+	r.quota, e = r.deps.Quota()
+	get("limits and budgets", e)
+	r.costs, e = r.deps.Costs()
+	get("costs", e)
+	r.operator, e = r.deps.Operator()
+	get("operator", e)
+	notes, e = r.deps.Notes()
+	get("notes", e)
+	r.memory = newMemory(notes, r.log)
+	return err
+}
+
+// limits are a provider's limits, with the router's where it has none of its own.
+func (r *Router) limits(p llm.Provider) (l llm.Limits) {
+	if limited, ok := p.(llm.Limited); ok {
+		l = limited.Limits()
+	}
+	l.Concurrency = cmp.Or(l.Concurrency, r.config.Concurrency)
+	l.RequestsPerMinute = cmp.Or(l.RequestsPerMinute, r.config.PerMinute)
+	l.Timeout = cmp.Or(l.Timeout, r.config.Timeout)
+	l.FirstToken = cmp.Or(l.FirstToken, r.config.FirstToken)
+	return l
+}
+
+// Close writes down what is to be known at the next start.
+func (r *Router) Close() error {
+	if r.memory == nil {
+		return nil
+	}
+	return r.memory.close()
 }
 
 // Check reports whether a configured provider can be asked; having none is no
@@ -183,22 +199,17 @@ func (r *Router) Check(context.Context) error {
 }
 
 // Process asks about every item that has no verdict yet, all at the same time as
-// far as there are slots.
+// far as the limits allow.
 func (r *Router) Process(ctx context.Context, batch []*flows.Message) ([]*flows.Message, error) {
 	var wg sync.WaitGroup
-	for _, m := range batch {
-		if m.Item.Analysis.Done() {
-			continue
-		}
+	for _, group := range r.groups(batch) {
 		wg.Go(func() {
-			defer func() { // the engine sees only the panics of its own goroutine
-				if p := recover(); p != nil {
-					r.log.Error("stage_panic", "id", m.ID, "panic", p, "stack", string(debug.Stack()))
-					m.Fail(fmt.Errorf("panic: %v", p))
-				}
-			}()
-			if err := r.route(ctx, m); err != nil {
-				m.Fail(err)
+			defer r.recovered(group) // the engine sees only the panics of its own goroutine
+			if len(group) > 1 {
+				group = r.together(ctx, group)
+			}
+			for _, m := range group {
+				wg.Go(func() { r.alone(ctx, m) })
 			}
 		})
 	}
@@ -210,4 +221,25 @@ func (r *Router) Process(ctx context.Context, batch []*flows.Message) ([]*flows.
 		}
 	}
 	return out, nil
+}
+
+// alone gives one message its analysis, or fails it.
+func (r *Router) alone(ctx context.Context, m *flows.Message) {
+	defer r.recovered([]*flows.Message{m})
+	if err := r.share(ctx, m); err != nil {
+		m.Fail(err)
+	}
+}
+
+func (r *Router) recovered(messages []*flows.Message) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	r.log.Error("stage_panic", "id", messages[0].ID, "panic", p, "stack", string(debug.Stack()))
+	for _, m := range messages {
+		if !m.Settled() && !m.Item.Analysis.Done() {
+			m.Fail(fmt.Errorf("panic: %v", p))
+		}
+	}
 }

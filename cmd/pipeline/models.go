@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"catalyst/internal/config"
+	"catalyst/internal/llm"
+	"catalyst/internal/llm/costs"
+	"catalyst/internal/llm/prices"
+	"catalyst/internal/llm/quota"
+	"catalyst/internal/news"
+	"catalyst/internal/operator"
+	"catalyst/internal/store"
+	llmrouter "catalyst/stages/llm_router"
+)
+
+// llmConfig is the section llm: what all stages that ask models have in common.
+type llmConfig struct {
+	Budget  quota.Config     `yaml:"budget" doc:"dollars that may be spent; over it, items get the free models or none"`
+	Prices  string           `yaml:"prices" doc:"file with prices of your own, in the format of pipeline cost --prices; they replace or add to the built-in ones"`
+	Prompts llm.PromptConfig `yaml:"prompts" doc:"what models are told"`
+	Keep    time.Duration    `yaml:"keep" doc:"how long pipeline cost can look back"`
+}
+
+var defaultLLM = llmConfig{Budget: quota.Defaults, Keep: 7 * 24 * time.Hour}
+
+// Validate reports every fault.
+func (c llmConfig) Validate() error {
+	var faults []error
+	if c.Keep < 24*time.Hour {
+		faults = append(faults, config.At("keep", "must be at least 24h, or the day's costs are not whole"))
+	}
+	if _, err := llm.NewPrompts(c.Prompts); err != nil {
+		faults = append(faults, config.At("prompts", "%w", err))
+	}
+	if _, err := prices.Load(c.Prices); err != nil {
+		faults = append(faults, config.At("prices", "%w", err))
+	}
+	return errors.Join(faults...)
+}
+
+// models are what the stages that ask models share, each opened when it is first needed.
+type models struct {
+	config   llmConfig
+	prompts  lazy[*llm.Prompts]
+	prices   lazy[*prices.Table]
+	quota    lazy[*quota.Quota]
+	costs    lazy[*costs.Book]
+	operator lazy[*operator.Operator]
+}
+
+func (r *resources) readLLM(reader *config.Reader, value *yaml.Node) []string {
+	r.models.config = defaultLLM
+	reader.Decode("llm", value, value, &r.models.config)
+	return nil
+}
+
+func (m *models) close() error {
+	return errors.Join(m.quota.close(), m.costs.close(), m.operator.close())
+}
+
+// router is what stage llm_router needs.
+func (r *resources) router() llmrouter.Deps {
+	return llmrouter.Deps{
+		Provider: r.Provider, Prompts: r.Prompts, Prices: r.Prices, Quota: r.Quota,
+		Costs: r.CostBook, Notes: r.Notes, Operator: r.Operator,
+	}
+}
+
+func nothing() error { return nil }
+
+// Prompts returns what models are told.
+func (r *resources) Prompts() (*llm.Prompts, error) {
+	return r.models.prompts.get(func(context.Context) (*llm.Prompts, func() error, error) {
+		p, err := llm.NewPrompts(r.models.config.Prompts)
+		return p, nothing, err
+	})
+}
+
+// Prices returns the table of prices.
+func (r *resources) Prices() (*prices.Table, error) {
+	return r.models.prices.get(func(context.Context) (*prices.Table, func() error, error) {
+		t, err := prices.Load(r.models.config.Prices)
+		return t, nothing, err
+	})
+}
+
+// Quota returns the limits and budgets: shared with other processes through Redis,
+// else kept in memory and written behind.
+func (r *resources) Quota() (*quota.Quota, error) {
+	return r.models.quota.get(func(ctx context.Context) (*quota.Quota, func() error, error) {
+		meters, err := r.Meters()
+		if err != nil {
+			return nil, nil, err
+		}
+		closer := nothing
+		if strings.HasPrefix(r.plan.Broker, "sqlite://") {
+			local := quota.Local(meters, r.log)
+			meters, closer = local, local.Close
+		}
+		q := quota.New(r.models.config.Budget, meters, r.log)
+		return q, func() error { return errors.Join(q.Close(), closer()) }, nil
+	})
+}
+
+// CostBook returns the book of what calls cost.
+func (r *resources) CostBook() (*costs.Book, error) {
+	return r.models.costs.get(func(context.Context) (*costs.Book, func() error, error) {
+		b := costs.New(func() (store.Costs, error) { return r.Costs() }, r.models.config.Keep, r.log)
+		return b, b.Close, nil
+	})
+}
+
+// Operator returns whoever is told of what only a person can mend.
+func (r *resources) Operator() (*operator.Operator, error) {
+	return r.models.operator.get(func(context.Context) (*operator.Operator, func() error, error) {
+		o := operator.New(r.Notes, r.log)
+		return o, o.Close, nil
+	})
+}
+
+// Models names everything about the models that an answer depends on: its prompt,
+// and which providers and models there are to ask. Cached answers of other models
+// are not found.
+func (r *resources) Models(item *news.Item) string {
+	var names []string
+	if p, err := r.Prompts(); err == nil { // else nothing is built that would ask
+		names = append(names, p.Of(item).ID)
+	}
+	for _, spec := range r.providers {
+		if p, err := r.Provider(spec.Name); err == nil {
+			names = append(names, p.Name()+"="+p.Model())
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// closeProviders ends what providers have going, as the care for a local server.
+func (r *resources) closeProviders() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for _, m := range r.known {
+		if c, ok := m.provider.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,6 +1,7 @@
 package llmtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -106,14 +107,36 @@ func (m *Machine) Handler() http.Handler {
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		defer context.AfterFunc(life, cancel)()
+		end := func() {}
 		if r.URL.Path == "/api/chat" {
-			defer m.gpu.chat()()
+			end = sync.OnceFunc(m.gpu.chat())
 		}
-		m.serve(w, r.WithContext(ctx))
+		defer end()
+		m.serve(mortal{w, life, end}, r.WithContext(ctx))
 		if life.Err() != nil {
 			panic(http.ErrAbortHandler)
 		}
 	})
+}
+
+// mortal writes nothing more once the server was turned off. It calls end before the
+// last line: a client that has read that may ask again at once.
+type mortal struct {
+	http.ResponseWriter
+	life context.Context
+	end  func()
+}
+
+func (m mortal) Flush() { m.ResponseWriter.(http.Flusher).Flush() }
+
+func (m mortal) Write(p []byte) (int, error) {
+	if m.life.Err() != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if bytes.Contains(p, []byte(`"done":true`)) {
+		m.end()
+	}
+	return m.ResponseWriter.Write(p)
 }
 
 var errRefused = errors.New("connection refused")

@@ -94,9 +94,10 @@ func (p *Provider) recycle(ctx context.Context, reason string) time.Duration {
 	// before, and what is still held.
 	p.log.Info("gpu_cleanup_done", "allocated", before.Used, "reserved", s.usage.Used, "reason", reason,
 		"drained", drained, "duration", time.Since(start).Round(time.Millisecond))
-	if !freed && useless == 0 {
+	if !freed && !s.kept {
 		p.log.Warn("llm_local_memory_not_freed", "allocated", before.Used, "reserved", s.usage.Used, "unload", err)
 	}
+	s.kept = !freed
 
 	wait := p.load(ctx)
 	if freed && s.useless == 0 {

@@ -28,6 +28,7 @@ type server struct {
 
 	rested  time.Time // no recycle before
 	useless int       // recycles in a row that did not help
+	kept    bool      // the last did not free the memory
 	fixed   bool      // the server cannot unload
 	blind   bool      // the memory could not be read
 	whole   bool      // the model was once all in GPU memory

@@ -79,9 +79,6 @@ func Kind(client func() *http.Client) flows.Kind[llm.Provider] {
 		Example: "- ollama: {model: mistral, num_ctx: 4096}",
 	}, Defaults, func(b *flows.Build, c Config) (llm.Provider, error) {
 		p := New(b.Name, c, client())
-		if c.Care.Every == 0 {
-			return p, nil
-		}
 		c.Care.WarmUp = c.Care.WarmUp && p.keepFor() != 0 // else it is gone again at once
 		return local.New(p, c.Care, b.Logger), nil
 	})

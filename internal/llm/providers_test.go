@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"catalyst/internal/llm"
 	"catalyst/internal/llm/anthropic"
 	"catalyst/internal/llm/gemini"
+	"catalyst/internal/llm/llamacpp"
 	"catalyst/internal/llm/llmtest"
 	"catalyst/internal/llm/ollama"
 	"catalyst/internal/llm/openai"
@@ -25,7 +28,7 @@ import (
 
 const key = "sk-hush+0123456789" // + is written otherwise in a URL
 
-// wires are the four providers, each with the server it talks to.
+// wires are the providers, each with the server it talks to.
 var wires = []struct {
 	name   string
 	server func(...llmtest.Step) *llmtest.Server
@@ -40,6 +43,11 @@ var wires = []struct {
 		config := openai.Defaults
 		config.BaseURL, config.Key, config.Model = url, key, "mistral-7b"
 		return openai.New("openai", config, c)
+	}},
+	{"llamacpp", func(s ...llmtest.Step) *llmtest.Server { return llmtest.NewLlamaCpp(s...).Server }, func(url string, c *http.Client) (llm.Provider, error) {
+		config := llamacpp.Defaults
+		config.BaseURL, config.Key = url, key
+		return llamacpp.New("llamacpp", config, c)
 	}},
 	{"gemini", llmtest.NewGemini, func(url string, c *http.Client) (llm.Provider, error) {
 		config := gemini.Defaults
@@ -198,6 +206,8 @@ func TestEndings(t *testing.T) {
 		{"limit of tokens", llmtest.Step{Ending: llmtest.Truncated}, llm.Truncated, ""},
 		{"blocked", llmtest.Step{Ending: llmtest.Filtered}, llm.ContentFilter, "ollama"},
 		{"connection cut", llmtest.Step{Ending: llmtest.Breaks, After: 2}, llm.Network, ""},
+		{"connection reset", llmtest.Step{Ending: llmtest.Resets, After: 2}, llm.Network, ""},
+		{"connection reset before content", llmtest.Step{Ending: llmtest.Resets}, llm.Network, ""},
 		{"no last word", llmtest.Step{Ending: llmtest.Ends, After: 2}, llm.Network, ""},
 		{"error in the stream", llmtest.Step{Ending: llmtest.Fails, After: 2}, llm.Overloaded, ""},
 		{"error before content", llmtest.Step{Ending: llmtest.Fails}, llm.Overloaded, ""},
@@ -215,76 +225,6 @@ func TestEndings(t *testing.T) {
 					t.Errorf("text %q came with the error", got.Text)
 				}
 			}, s.step)
-		})
-	}
-}
-
-func TestErrors(t *testing.T) {
-	header := func(k, v string) http.Header { return http.Header{k: {v}} }
-	cases := []struct {
-		provider string
-		name     string
-		step     llmtest.Step
-		want     llm.Class
-		wait     time.Duration // RetryAfter at least; at most a second more
-	}{
-		{"ollama", "queue full", llmtest.Step{Status: 503, Body: `{"error":"server busy, please try again. maximum pending requests exceeded"}`}, llm.Overloaded, 0},
-		{"ollama", "out of memory", llmtest.Step{Status: 500, Body: `{"error":"model requires more system memory (8.4 GiB) than is available"}`}, llm.Overloaded, 0},
-		{"ollama", "context", llmtest.Step{Status: 400, Body: `{"error":"the input length exceeds the context length"}`}, llm.Context, 0},
-		{"ollama", "proxy refuses key", llmtest.Step{Status: 401, Body: `nope`}, llm.Auth, 0},
-		{"ollama", "bad request", llmtest.Step{Status: 400, Body: `{"error":"invalid options"}`}, llm.BadRequest, 0},
-
-		{"openai", "per minute", llmtest.Step{Status: 429, Body: llmtest.OpenAIPerMinute, Header: header("Retry-After", "20")}, llm.RateMinute, 20 * time.Second},
-		{"openai", "per minute in ms", llmtest.Step{Status: 429, Body: llmtest.OpenAIPerMinute, Header: header("Retry-After-Ms", "1500")}, llm.RateMinute, 1500 * time.Millisecond},
-		{"openai", "per day", llmtest.Step{Status: 429, Body: llmtest.OpenAIPerDay}, llm.QuotaDay, 0},
-		{"openai", "no credit", llmtest.Step{Status: 429, Body: llmtest.OpenAINoCredit}, llm.Billing, 0},
-		{"openai", "bad key", llmtest.Step{Status: 401, Body: llmtest.OpenAIBadKey}, llm.Auth, 0},
-		{"openai", "context", llmtest.Step{Status: 400, Body: llmtest.OpenAIContext}, llm.Context, 0},
-		{"openai", "context of llama.cpp", llmtest.Step{Status: 400, Body: llmtest.LlamaCppContext}, llm.Context, 0},
-		{"openai", "llama.cpp is loading", llmtest.Step{Status: 503, Body: llmtest.LlamaCppLoading}, llm.Overloaded, 0},
-		{"openai", "no model", llmtest.Step{Status: 404, Body: llmtest.OpenAIModelNotFound}, llm.ModelMissing, 0},
-		{"openai", "not JSON", llmtest.Step{Status: 502, Body: "<html>bad gateway</html>"}, llm.Overloaded, 0},
-		{"openai", "redirect", llmtest.Step{Status: 307, Header: header("Location", "http://127.0.0.1:1/")}, llm.ModelMissing, 0},
-
-		{"gemini", "key leaked", llmtest.Step{Status: 403, Body: llmtest.GeminiKeyLeaked}, llm.Auth, 0},
-		{"gemini", "key invalid", llmtest.Step{Status: 400, Body: llmtest.GeminiKeyInvalid}, llm.Auth, 0},
-		{"gemini", "per minute", llmtest.Step{Status: 429, Body: llmtest.GeminiQuotaPerMinute}, llm.RateMinute, 17500 * time.Millisecond},
-		{"gemini", "per minute by header", llmtest.Step{Status: 429, Body: `{"error":{"code":429,"message":"slow"}}`, Header: header("Retry-After", "9")}, llm.RateMinute, 9 * time.Second},
-		{"gemini", "too long", llmtest.Step{Status: 400, Body: llmtest.GeminiTooLong}, llm.Context, 0},
-		{"gemini", "overloaded", llmtest.Step{Status: 503, Body: llmtest.GeminiOverloaded}, llm.Overloaded, 0},
-		{"gemini", "no model", llmtest.Step{Status: 404, Body: llmtest.GeminiNoModel}, llm.ModelMissing, 0},
-		{"gemini", "not JSON", llmtest.Step{Status: 502, Body: "<html>bad gateway</html>"}, llm.Overloaded, 0},
-		{"gemini", "redirect", llmtest.Step{Status: 307, Header: header("Location", "http://127.0.0.1:1/")}, llm.ModelMissing, 0},
-
-		{"anthropic", "no credit", llmtest.Step{Status: 400, Body: llmtest.AnthropicNoCredit}, llm.Billing, 0},
-		{"anthropic", "spending limit", llmtest.Step{Status: 400, Body: llmtest.AnthropicUsageLimit}, llm.Billing, 0},
-		{"anthropic", "bad key", llmtest.Step{Status: 401, Body: llmtest.AnthropicBadKey}, llm.Auth, 0},
-		{"anthropic", "per minute", llmtest.Step{Status: 429, Body: llmtest.AnthropicRateLimit, Header: header("Retry-After", "12")}, llm.RateMinute, 12 * time.Second},
-		{"anthropic", "overloaded", llmtest.Step{Status: 529, Body: llmtest.AnthropicOverloaded}, llm.Overloaded, 0},
-		{"anthropic", "too long", llmtest.Step{Status: 400, Body: llmtest.AnthropicTooLong}, llm.Context, 0},
-		{"anthropic", "too large", llmtest.Step{Status: 413, Body: `{"type":"error","error":{"type":"request_too_large","message":"too large"}}`}, llm.Context, 0},
-		{"anthropic", "no model", llmtest.Step{Status: 404, Body: llmtest.AnthropicNoModel}, llm.ModelMissing, 0},
-		{"anthropic", "not JSON", llmtest.Step{Status: 502, Body: "<html>bad gateway</html>"}, llm.Overloaded, 0},
-		{"anthropic", "redirect", llmtest.Step{Status: 307, Header: header("Location", "http://127.0.0.1:1/")}, llm.ModelMissing, 0},
-	}
-	for _, c := range cases {
-		t.Run(c.provider+"/"+c.name, func(t *testing.T) {
-			w := newWire(t, c.provider, c.step)
-			start := time.Now()
-			_, err := w.Complete(t.Context(), request(t))
-			e := wantClass(t, err, c.want)
-			if e.Status != c.step.Status {
-				t.Errorf("status %d, want %d", e.Status, c.step.Status)
-			}
-			if e.RetryAfter < c.wait || e.RetryAfter > c.wait+time.Second {
-				t.Errorf("wait of %v, want %v", e.RetryAfter, c.wait)
-			}
-			if n := len(w.Requests()); n != 1 {
-				t.Errorf("%d requests: only the router may try again", n)
-			}
-			if d := time.Since(start); d > 5*time.Second {
-				t.Errorf("took %v", d)
-			}
 		})
 	}
 }
@@ -356,6 +296,7 @@ func TestEnvironmentIsNotRead(t *testing.T) {
 func TestLimitsReachTheWire(t *testing.T) {
 	want := map[string][]string{
 		"ollama":    {`"num_predict":77`, `"num_ctx":4096`, `"keep_alive":"30m"`, `"truncate":false`, `"temperature":0.2`, `"format":{`, `"maximum":1`},
+		"llamacpp":  {`"max_tokens":77`, `"temperature":0.2`, `"response_format":{`, `"strict":true`},
 		"openai":    {`"max_tokens":77`, `"temperature":0.2`, `"response_format":{`, `"json_schema"`, `"strict":true`, `"name":"verdict"`, `"maximum":1`, `"include_usage":true`},
 		"gemini":    {`"maxOutputTokens":77`, `"temperature":0.2`, `"responseMimeType":"application/json"`, `"responseJsonSchema":{`, `"maximum":1`},
 		"anthropic": {`"max_tokens":77`, `"temperature":0.2`, `"output_config":{`, `"json_schema"`, `"additionalProperties":false`},
@@ -385,8 +326,8 @@ func TestUnsetParametersAreLeftOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := w.Requests()[0].Body
-		for _, s := range []string{"temperature", "thinkingConfig", `"think"`, "top_p"} {
-			if w.Name() == "ollama" && s == "temperature" {
+		for _, s := range []string{"temperature", "thinking", `"think"`, "effort", "top_p"} {
+			if s == "temperature" && (w.Name() == "ollama" || w.Name() == "llamacpp") {
 				continue // a local model gets 0
 			}
 			if strings.Contains(body, s) {
@@ -430,6 +371,53 @@ func TestConnectionsAreReused(t *testing.T) {
 		}
 		if n := w.Connections(); n != 1 {
 			t.Errorf("20 calls one after another opened %d connections, want 1", n)
+		}
+	})
+}
+
+// Failures and long answers leave their connections fit for use too. A model takes
+// longer than a connection takes to be made, else some would be made in vain.
+func TestConnectionsUnderLoad(t *testing.T) {
+	const calls, atOnce, takes = 100, 10, 20 * time.Millisecond
+	eachWire(t, func(t *testing.T, w wire) {
+		var script []llmtest.Step
+		for i := range calls {
+			switch i % 5 {
+			case 1:
+				script = append(script, llmtest.Step{Silence: takes, Status: 429})
+			case 3:
+				script = append(script, llmtest.Step{Silence: takes, Status: 502, Body: "<html>bad gateway</html>"})
+			default:
+				script = append(script, llmtest.Step{Silence: takes, Text: strings.Repeat("long ", 500)})
+			}
+		}
+		r := request(t)
+		if _, err := w.Complete(t.Context(), r); err != nil { // a local server is looked at first
+			t.Fatal(err)
+		}
+		w.Script(script...)
+		turns := make(chan struct{}, calls)
+		for range calls {
+			turns <- struct{}{}
+		}
+		close(turns)
+		var answered atomic.Int32
+		var callers sync.WaitGroup
+		for range atOnce {
+			callers.Go(func() {
+				for range turns {
+					if _, err := w.Complete(t.Context(), r); err == nil {
+						answered.Add(1)
+					}
+				}
+			})
+		}
+		callers.Wait()
+		if n := w.Connections(); n > atOnce {
+			t.Errorf("%d calls, %d at a time, opened %d connections", calls, atOnce, n)
+		}
+		if n := answered.Load(); n != calls*3/5 {
+			t.Errorf("%d calls were answered, want %d", n, calls*3/5)
 		}
 	})
 }
@@ -497,6 +485,7 @@ func TestNotConfigured(t *testing.T) {
 		kind           flows.Kind[llm.Provider]
 	}{
 		{"openai", "OPENAI_API_URL", openai.Kind(client)},
+		{"llamacpp", "LLAMACPP_URL", llamacpp.Kind(client)},
 		{"gemini", "GEMINI_API_KEY", gemini.Kind(client)},
 		{"anthropic", "ANTHROPIC_API_KEY", anthropic.Kind(client)},
 	} {
@@ -511,7 +500,7 @@ func TestNotConfigured(t *testing.T) {
 func TestConfigurations(t *testing.T) {
 	kinds := []flows.Kind[llm.Provider]{
 		ollama.Kind(llm.NewHTTPClient), openai.Kind(llm.NewHTTPClient),
-		gemini.Kind(llm.NewHTTPClient), anthropic.Kind(llm.NewHTTPClient),
+		gemini.Kind(llm.NewHTTPClient), anthropic.Kind(llm.NewHTTPClient), llamacpp.Kind(llm.NewHTTPClient),
 	}
 	for _, k := range kinds {
 		if v, ok := k.Config.(interface{ Validate() error }); !ok || v.Validate() != nil {

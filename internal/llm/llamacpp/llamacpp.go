@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -113,6 +114,7 @@ type Provider struct {
 	limits       llm.Limits
 	secrets      []string
 	seen         atomic.Pointer[local.State] // the last with a context; nil at first
+	looking      sync.Mutex
 }
 
 // Limits are the configured ones; what is not configured is the server's own, once
@@ -131,10 +133,12 @@ func (p *Provider) Limits() llm.Limits {
 }
 
 // Complete asks the model. A prompt that would not fit its context is refused here,
-// with class Context; if that is not certain by an estimate, the server counts.
+// with class Context; if that is not certain by an estimate, the server counts. What
+// is sent while the context is not known yet, the server refuses by itself.
 func (p *Provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
-	if p.config.Context == 0 && p.seen.Load() == nil {
+	if p.config.Context == 0 && p.seen.Load() == nil && p.looking.TryLock() {
 		p.look(ctx) // if that fails, the call will say why
+		p.looking.Unlock()
 	}
 	maxTokens, size := cmp.Or(r.MaxTokens, p.config.MaxTokens), p.Limits().Context
 	if fault := r.Fits(maxTokens, size); fault != nil {

@@ -1,8 +1,9 @@
-// Package llmtest has fake servers of the four wire APIs that the pipeline's
-// providers speak: Ollama, OpenAI, Gemini and Anthropic. They stream or answer at
-// once, as they are asked; count connections; keep every request; refuse what
-// the real ones refuse (no key, a schema with bounds, thinking set twice); and
-// misbehave on demand, step by step of a script.
+// Package llmtest has fake servers of the wire APIs that the pipeline's providers
+// speak: Ollama, OpenAI, Gemini, Anthropic, and llama.cpp's own. They stream or answer
+// at once, as they are asked; count connections and tokens, those of thoughts and
+// of a prompt cache too; keep every request; refuse what the real ones refuse (no
+// key, a schema with bounds, thinking set twice, a temperature for a model that
+// takes none); and misbehave on demand, step by step of a script.
 //
 //	server := llmtest.NewGemini(
 //		llmtest.Step{Status: 429, Body: llmtest.GeminiQuotaPerDay},
@@ -30,10 +31,15 @@ import (
 // A Step is what a server does with one request for an answer.
 type Step struct {
 	// Status other than 0 and 200 is an error: Body is sent with it (by default the
-	// API's own form of an error), under Header.
+	// API's own form of an error). With 200, a Body is sent in place of an answer.
 	Status int
 	Body   string
-	Header http.Header
+	Header http.Header // of whatever is sent
+
+	// Silence passes before anything is sent, headers included.
+	Silence time.Duration
+	// Whole answers at once, though a stream was asked for.
+	Whole bool
 
 	// Text is the answer; empty is [Verdict] of the item in the prompt.
 	Text string
@@ -56,7 +62,8 @@ const (
 	Truncated        // by the limit of tokens: half the text, and the API's word for it
 	Filtered         // blocked: no text, and the API's word for it
 	Stalls           // nothing more is sent until the client goes
-	Breaks           // the connection is cut
+	Breaks           // the connection is closed
+	Resets           // the connection is reset
 	Ends             // the stream ends as if complete, without the API's last word
 	Fails            // an error in the stream, after status 200
 )
@@ -104,6 +111,8 @@ type asked struct {
 	stream  bool
 	refusal string // with status
 	status  int
+	// cached and written are tokens of a prompt cache, where there is one.
+	cached, written int
 }
 
 type stream interface {
@@ -200,29 +209,76 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if a.refusal != "" {
 		step = Step{Status: a.status, Body: s.api.fault(a.status, a.refusal)}
 	}
+	s.wait(r, step.Silence)
 	for key, values := range step.Header {
 		w.Header()[key] = values
 	}
-	if step.Status != 0 && step.Status != http.StatusOK {
-		w.WriteHeader(step.Status)
+	if step.Status == 0 {
+		step.Status = http.StatusOK
+	}
+	if step.Status != http.StatusOK || step.Body != "" {
 		if step.Body == "" {
 			step.Body = s.api.fault(step.Status, http.StatusText(step.Status))
 		}
+		w.WriteHeader(step.Status)
 		io.WriteString(w, step.Body)
 		return
 	}
 	if step.Text == "" {
 		step.Text = Verdict(ItemOf(a.prompt))
 	}
-	if a.stream {
+	if a.stream && !step.Whole {
 		s.streamed(w, r, a, step)
 		return
 	}
+	s.whole(w, r, a, step)
+}
+
+// whole answers at once. An answer that Breaks, Resets or Ends has lost its second
+// half, one that Fails is an error.
+func (s *Server) whole(w http.ResponseWriter, r *http.Request, a asked, step Step) {
 	s.wait(r, step.Delay)
-	if step.Ending == Stalls {
-		s.stall(r)
+	text := step.Text
+	switch step.Ending {
+	case Truncated:
+		text = text[:len(text)/2]
+	case Filtered:
+		text = ""
 	}
-	io.WriteString(w, s.api.whole(a, step.Text, step.Ending))
+	body := s.api.whole(a, strings.ToValidUTF8(text, "?"), step.Ending)
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	switch step.Ending {
+	case Stalls:
+		w.(http.Flusher).Flush()
+		s.stall(r)
+	case Breaks, Resets, Ends:
+		io.WriteString(w, body[:len(body)/2])
+		w.(http.Flusher).Flush()
+		s.cut(w, step.Ending)
+	case Fails:
+		io.WriteString(w, s.api.fault(http.StatusServiceUnavailable, accident))
+	default:
+		io.WriteString(w, body)
+	}
+}
+
+const accident = "the server had an accident"
+
+// cut ends a connection as e says.
+func (s *Server) cut(w http.ResponseWriter, e Ending) {
+	switch e {
+	case Breaks:
+		panic(http.ErrAbortHandler)
+	case Resets:
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+		}
+		conn.Close()
+	}
 }
 
 const pieceSize = 24 // bytes
@@ -241,7 +297,7 @@ func (s *Server) streamed(w http.ResponseWriter, r *http.Request, a asked, step 
 		text = text[:len(text)/2]
 	case Filtered:
 		text = ""
-	case Stalls, Breaks, Ends, Fails:
+	case Stalls, Breaks, Resets, Ends, Fails:
 		text = text[:min(len(text), step.After*pieceSize)]
 	}
 	for len(text) > 0 {
@@ -252,11 +308,10 @@ func (s *Server) streamed(w http.ResponseWriter, r *http.Request, a asked, step 
 	switch step.Ending {
 	case Stalls:
 		s.stall(r)
-	case Breaks:
-		panic(http.ErrAbortHandler)
-	case Ends:
+	case Breaks, Resets, Ends:
+		s.cut(w, step.Ending)
 	case Fails:
-		out.fail("the server had an accident")
+		out.fail(accident)
 	default:
 		out.end(step.Ending)
 	}

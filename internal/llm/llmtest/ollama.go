@@ -13,6 +13,16 @@ import (
 // again.
 func NewOllama(script ...Step) *Server { return newServer(&ollama{newGPU(GPU{})}, "", script) }
 
+// Bodies of Ollama's errors.
+const (
+	OllamaBusy     = `{"error":"server busy, please try again.  maximum pending requests exceeded"}`
+	OllamaNoMemory = `{"error":"model requires more system memory (8.4 GiB) than is available (5.1 GiB)"}`
+	OllamaCrashed  = `{"error":"llama runner process has terminated: exit status 2"}`
+	OllamaTooLong  = `{"error":"the input length exceeds the context length"}`
+	OllamaNoModel  = `{"error":"model 'mistral' not found"}`
+	OllamaNoThink  = `{"error":"\"mistral\" does not support thinking"}`
+)
+
 type ollama struct{ gpu *gpu }
 
 func (o *ollama) ask(w http.ResponseWriter, r *http.Request, body []byte) (asked, bool) {
@@ -82,20 +92,24 @@ func (o *ollama) last(a asked, text string, e Ending) map[string]any {
 	}
 }
 
-func (o *ollama) stream(w io.Writer, a asked) stream { return &ollamaStream{o, w, a, ""} }
+func (o *ollama) stream(w io.Writer, a asked) stream { return &ollamaStream{o, w, a, "", 0} }
 
 type ollamaStream struct {
-	o    *ollama
-	w    io.Writer
-	a    asked
-	text string
+	o     *ollama
+	w     io.Writer
+	a     asked
+	text  string
+	mused int // tokens
 }
 
 func (s *ollamaStream) line(v any)    { io.WriteString(s.w, encode(v)+"\n") }
 func (s *ollamaStream) open()         { s.line(s.chunk("content", "")) }
 func (s *ollamaStream) fail(m string) { s.line(map[string]any{"error": m}) }
 
-func (s *ollamaStream) thought(text string) { s.line(s.chunk("thinking", text)) }
+func (s *ollamaStream) thought(text string) {
+	s.mused += tokens(text)
+	s.line(s.chunk("thinking", text))
+}
 
 func (s *ollamaStream) piece(text string) {
 	s.text += text

@@ -14,9 +14,13 @@ func NewOpenAI(script ...Step) *Server { return newServer(openai{}, "/v1", scrip
 const (
 	OpenAIBadKey        = `{"error":{"message":"Incorrect API key provided.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}`
 	OpenAINoCredit      = `{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}`
-	OpenAIPerMinute     = `{"error":{"message":"Rate limit reached on requests per min (RPM): Limit 3.","type":"requests","param":null,"code":"rate_limit_exceeded"}}`
-	OpenAIPerDay        = `{"error":{"message":"Rate limit reached on requests per day (RPD): Limit 200.","type":"requests","param":null,"code":"rate_limit_exceeded"}}`
+	OpenAIPerMinute     = `{"error":{"message":"Rate limit reached on requests per min (RPM): Limit 3, Used 3, Requested 1. Please try again in 20s.","type":"requests","param":null,"code":"rate_limit_exceeded"}}`
+	OpenAIPerDay        = `{"error":{"message":"Rate limit reached on requests per day (RPD): Limit 200, Used 200, Requested 1. Please try again in 7m12s. Visit https://platform.openai.com/account/rate-limits to learn more.","type":"requests","param":null,"code":"rate_limit_exceeded"}}`
 	OpenAIContext       = `{"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}`
+	OpenAITooLarge      = `{"error":{"message":"Request too large for gpt-4 in organization org-x on tokens per min (TPM): Limit 10000, Requested 12034. The input or output tokens must be reduced in order to run successfully.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}`
+	OpenAISpendLimit    = `{"error":{"message":"Your organization has reached its spend limit.","type":"rate_limit_error","param":null,"code":"organization_spend_limit_exceeded"}}`
+	OpenAICreditGone    = `{"error":{"message":"Your credit balance is exhausted.","type":"rate_limit_error","param":null,"code":"credit_balance_exhausted"}}`
+	VLLMContext         = `{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5021 tokens.","type":"BadRequestError","param":null,"code":400}`
 	LlamaCppContext     = `{"error":{"code":400,"message":"request (9021 tokens) exceeds the available context size (4096 tokens)","type":"exceed_context_size_error","n_prompt_tokens":9021,"n_ctx":4096}}`
 	LlamaCppLoading     = `{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}`
 	OpenAIModelNotFound = `{"error":{"message":"The model does not exist.","type":"invalid_request_error","param":null,"code":"model_not_found"}}`
@@ -51,16 +55,22 @@ func openaiReason(e Ending) string {
 	return "stop"
 }
 
-func (openai) usage(a asked, text string) any {
+// usage counts what was thought into the answer, as OpenAI does.
+func (openai) usage(a asked, text string, thought int) any {
+	out := tokens(text) + thought
 	return map[string]any{
-		"prompt_tokens": tokens(a.prompt), "completion_tokens": tokens(text), "total_tokens": tokens(a.prompt) + tokens(text),
-		"prompt_tokens_details": map[string]any{"cached_tokens": 0},
+		"prompt_tokens": tokens(a.prompt), "completion_tokens": out, "total_tokens": tokens(a.prompt) + out,
+		"prompt_tokens_details":     map[string]any{"cached_tokens": cached(a)},
+		"completion_tokens_details": map[string]any{"reasoning_tokens": thought},
 	}
 }
 
+// cached is a number of the prompt's tokens that are said to be from a cache.
+func cached(a asked) int { return tokens(a.prompt) / 2 }
+
 func (o openai) whole(a asked, text string, e Ending) string {
 	return encode(map[string]any{
-		"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": a.model, "usage": o.usage(a, text),
+		"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": a.model, "usage": o.usage(a, text, 0),
 		"choices": []any{map[string]any{
 			"index": 0, "finish_reason": openaiReason(e),
 			"message": map[string]any{"role": "assistant", "content": text},
@@ -72,14 +82,15 @@ func (o openai) stream(w io.Writer, a asked) stream {
 	if rw, ok := w.(flusher); ok {
 		rw.w.Header().Set("Content-Type", "text/event-stream")
 	}
-	return &openaiStream{o, w, a, ""}
+	return &openaiStream{o, w, a, "", 0}
 }
 
 type openaiStream struct {
-	o    openai
-	w    io.Writer
-	a    asked
-	text string
+	o        openai
+	w        io.Writer
+	a        asked
+	text     string
+	thoughts int
 }
 
 func (s *openaiStream) chunk(delta map[string]any, finish any) {
@@ -92,6 +103,7 @@ func (s *openaiStream) chunk(delta map[string]any, finish any) {
 func (s *openaiStream) open() { s.chunk(map[string]any{"role": "assistant", "content": ""}, nil) }
 
 func (s *openaiStream) thought(text string) {
+	s.thoughts += tokens(text)
 	s.chunk(map[string]any{"reasoning_content": text}, nil) // as llama.cpp and vLLM have it
 }
 
@@ -104,7 +116,7 @@ func (s *openaiStream) end(e Ending) {
 	s.chunk(map[string]any{}, openaiReason(e))
 	event(s.w, "", map[string]any{
 		"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": s.a.model,
-		"choices": []any{}, "usage": s.o.usage(s.a, s.text),
+		"choices": []any{}, "usage": s.o.usage(s.a, s.text, s.thoughts),
 	})
 	io.WriteString(s.w, "data: [DONE]\n\n")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -20,10 +21,14 @@ func (p *provider) fault(err error) error {
 	var mid *ssestream.StreamError
 	switch {
 	case errors.As(err, &api):
+		code, kind, message := api.Code, api.Type, api.Message
+		if message == "" {
+			code, kind, message = readBody(api)
+		}
 		e.Status = api.StatusCode
-		e.Class = classify(api.StatusCode, api.Code, api.Type, api.Message)
-		e.Err = errors.New(cmp.Or(api.Message, body(api)))
-		e.RetryAfter = cmp.Or(llm.RetryAfter(api.Response.Header), llm.RetryIn(api.Message))
+		e.Class = classify(api.StatusCode, code, kind, message)
+		e.Err = errors.New(cmp.Or(message, http.StatusText(api.StatusCode), "an error without a text"))
+		e.RetryAfter = cmp.Or(llm.RetryAfter(api.Response.Header), llm.RetryIn(message))
 		e.Rates = rates(api.Response.Header, time.Now())
 	case errors.As(err, &mid):
 		said := readFault(mid.Event.Data)
@@ -36,9 +41,18 @@ func (p *provider) fault(err error) error {
 	return &e
 }
 
-func body(e *sdk.Error) string {
-	return cmp.Or(llm.ServerText(e.RawJSON()), http.StatusText(e.StatusCode), "an error without a text")
+// readBody reads an error without the envelope that the SDK expects: some servers
+// leave it off, and proxies know nothing of it.
+func readBody(e *sdk.Error) (code, kind, message string) {
+	data, _ := io.ReadAll(io.LimitReader(e.Response.Body, maxError)) // the SDK has kept it
+	var bare said
+	if json.Unmarshal(data, &bare) == nil && bare.Message != "" {
+		return bare.code(), bare.Type, bare.Message
+	}
+	return "", "", llm.ServerText(string(data))
 }
+
+const maxError = 64 << 10 // bytes of an error's body that are read
 
 // said is an error in the middle of a stream. Its code is a word at OpenAI, and an
 // HTTP status at llama.cpp and OpenRouter.

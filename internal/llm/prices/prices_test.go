@@ -1,6 +1,7 @@
 package prices
 
 import (
+	"bytes"
 	"math"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"catalyst/internal/llm"
 )
@@ -353,9 +355,46 @@ func TestNano(t *testing.T) {
 	}
 }
 
+// What is shown is a price file that means the same.
+func TestWrite(t *testing.T) {
+	prices := table(t, `
+models:
+  "mistral:7b": {source: 'a $${b} "c": d', prices: {in: 0, out: 0}}
+  ended: {prices: {in: 1, out: 1, valid_until: 2026-01-31}}
+  later: {prices: {in: 1, out: 1, valid_from: 2027-01-01}}
+`)
+	var shown strings.Builder
+	if err := prices.Write(&shown, november); err != nil {
+		t.Fatal(err)
+	}
+	again := table(t, shown.String())
+	for _, at := range []time.Time{november, november.AddDate(0, 2, 0)} {
+		ignore := cmpopts.IgnoreFields(Listing{}, "Override")
+		if diff := cmp.Diff(prices.List(at), again.List(at), ignore); diff != "" {
+			t.Error(diff)
+		}
+	}
+	for _, part := range []string{
+		"# Prices in force on 2026-11-21,",
+		`      - {in: 0.10, out: 0.50, cache_read: 0.01, cache_write: 0.125, cache_write_1h: 0.20, batch: 0.50, long: [{above: 100000, in: 0.50, out: 2.50, cache_read: 0.05, cache_write: 0.625, cache_write_1h: 1.00}]}`,
+		"  gemini-3.8-flash:\n    as_of: 2026-10-07\n    source: \"https://ai.google.dev/gemini-api/docs/pricing\"\n    prices:\n" +
+			"      - {valid_until: 2026-12-31, in: 0.75, out: 3.75, batch: 0.50}\n      - {valid_from: 2027-01-01, in: 1.50, out: 7.50, batch: 0.50}\n",
+		"  \"mistral:7b\":\n    source: \"a $${b} \\\"c\\\": d\"\n",
+		"  later:\n",
+	} {
+		if !strings.Contains(shown.String(), part) {
+			t.Errorf("nothing like\n%s", part)
+		}
+	}
+	for _, part := range []string{"ended", "claude-3-5-sonnet", "2026-10-06"} {
+		if strings.Contains(shown.String(), part) {
+			t.Errorf("%s is over, and shown", part)
+		}
+	}
+}
+
 // Whatever a price file says: it is refused or it has prices that make sense.
 func FuzzFile(f *testing.F) {
-	f.Add(embedded)
 	f.Add([]byte("models: {a: {prices: {in: 1, out: 2, long: {above: 5, in: 1, out: 3}}}}"))
 	f.Add([]byte("models: {a: {prices: [{in: 1, out: 2, valid_until: 2026-01-01}, {in: ${X:-}, out: 2, batch: 1}]}}"))
 	f.Add([]byte("models: {a: , b: {prices: []}, c: {prices: [null]}}"))
@@ -381,7 +420,17 @@ func FuzzFile(f *testing.F) {
 				}
 			}
 		}
-		prices.List(november)
+		var shown bytes.Buffer
+		if err := prices.Write(&shown, november); err != nil {
+			t.Fatal(err)
+		}
+		again := &Table{models: map[string]*entry{}}
+		if err := again.read("shown.yaml", shown.Bytes(), true); err != nil {
+			t.Fatalf("what is shown is not taken: %v\n%s", err, shown.Bytes())
+		}
+		if diff := cmp.Diff(prices.List(november), again.List(november)); diff != "" {
+			t.Fatalf("shown otherwise than it is: %s", diff)
+		}
 		for name := range prices.models {
 			prices.Warnings([]string{name}, november)
 		}

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -104,6 +102,10 @@ func (e *entry) at(at time.Time) *period {
 	return nil
 }
 
+func (e *entry) isRetired(at time.Time) bool {
+	return !e.retired.IsZero() && !at.Before(e.retired.Time)
+}
+
 // soon is how long before a model or its last price ends there is a warning.
 const soon = 60 * 24 * time.Hour
 
@@ -116,7 +118,7 @@ func (t *Table) Warnings(models []string, at time.Time) (warnings []string) {
 		if e == nil {
 			continue
 		}
-		if r := e.retired; !r.IsZero() && !at.Before(r.Time) {
+		if r := e.retired; e.isRetired(at) {
 			warnings = append(warnings, fmt.Sprintf("%s was retired on %s: name another model", model, r))
 		} else if !r.IsZero() && r.Sub(at) <= soon {
 			warnings = append(warnings, fmt.Sprintf("%s will be retired on %s: name another model before", model, r))
@@ -128,36 +130,4 @@ func (t *Table) Warnings(models []string, at time.Time) (warnings []string) {
 		warnings = append(warnings, fmt.Sprintf("the last known price of %s ends on %s: add its next one to the price file", model, last))
 	}
 	return warnings
-}
-
-// A Listing is one model's price as people want to read it.
-type Listing struct {
-	Model string `json:"model"`
-	Rates
-	Above   int  `json:"above,omitempty"` // these are the rates of prompts with more tokens
-	Until   Date `json:"valid_until,omitzero"`
-	Retired Date `json:"retired,omitzero"`
-	AsOf    Date `json:"as_of,omitzero"`
-	// Source is where the price was found.
-	Source   string `json:"source,omitempty"`
-	Override bool   `json:"override"` // it is from the override file
-}
-
-// List returns the prices in force at a time, by name; rates of long prompts follow
-// those of short ones.
-func (t *Table) List(at time.Time) (list []Listing) {
-	for _, name := range slices.Sorted(maps.Keys(t.models)) {
-		e := t.models[name]
-		p := e.at(at)
-		if p == nil {
-			continue
-		}
-		l := Listing{Model: name, Rates: p.price.Rates, Until: p.until, Retired: e.retired, AsOf: e.asOf, Source: e.source, Override: e.override}
-		list = append(list, l)
-		for _, long := range p.price.long {
-			l.Rates, l.Above = long.Rates, long.above
-			list = append(list, l)
-		}
-	}
-	return list
 }

@@ -257,7 +257,7 @@ func (p *purse) tell() {
 		case Over:
 			level = slog.LevelError
 		}
-		budgetLevel.WithLabelValues().Set(float64(c.To))
+		budgetLevel.Set(float64(c.To))
 		p.log.Log(context.Background(), level, "llm_budget", "level", c.To.String(), "was", c.From.String(),
 			"spent", Dollars(c.Spent).String(), "limit", Dollars(c.Limit).String())
 		if p.changed != nil {

@@ -72,8 +72,8 @@ func (g *gate) enter(ctx context.Context, ticket uint64, limit int, again bool) 
 	if !g.line(w, limit, again) {
 		return nil
 	}
-	queueDepth.WithLabelValues().Inc()
-	defer queueDepth.WithLabelValues().Dec()
+	queueDepth.Inc()
+	defer queueDepth.Dec()
 	var look <-chan time.Time
 	if again {
 		timer := time.NewTimer(lookMin + rand.N(lookMax-lookMin))

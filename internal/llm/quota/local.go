@@ -31,7 +31,7 @@ type LocalMeters struct {
 // that share a file know of each other soon, though not at once. Places of holders are
 // kept in this process only.
 //
-// They never fail: while m does, they count on and write it later. Close writes what is
+// They do not fail when m does: they count on, and write it later. Close writes what is
 // left.
 func Local(m store.Meters, log *slog.Logger) *LocalMeters {
 	if log == nil {
@@ -50,6 +50,9 @@ const fresh = time.Second
 
 // Take implements [store.Meters].
 func (l *LocalMeters) Take(ctx context.Context, meters []store.Meter) (store.Taken, error) {
+	if err := sound(ctx, meters); err != nil {
+		return store.Taken{}, err
+	}
 	now := time.Now()
 	if stale := l.staleOf(meters, now); len(stale) > 0 {
 		l.read(ctx, stale)
@@ -63,7 +66,10 @@ func (l *LocalMeters) Take(ctx context.Context, meters []store.Meter) (store.Tak
 }
 
 // Add implements [store.Meters].
-func (l *LocalMeters) Add(_ context.Context, meters []store.Meter) error {
+func (l *LocalMeters) Add(ctx context.Context, meters []store.Meter) error {
+	if err := sound(ctx, meters); err != nil {
+		return err
+	}
 	l.add(meters, time.Now(), everything)
 	l.write()
 	return nil
@@ -75,6 +81,15 @@ func (l *LocalMeters) Used(ctx context.Context, counters []string) ([]int64, err
 		l.read(ctx, stale)
 	}
 	return l.used(counters, time.Now()), ctx.Err()
+}
+
+func sound(ctx context.Context, meters []store.Meter) error {
+	for _, m := range meters {
+		if err := m.Check(); err != nil {
+			return fmt.Errorf("count in memory: %w", err)
+		}
+	}
+	return ctx.Err()
 }
 
 // write has what is owed written.

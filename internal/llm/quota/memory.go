@@ -88,6 +88,9 @@ func (m *memory) take(meters []store.Meter, now time.Time, owe bool) store.Taken
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, meter := range meters {
+		if meter.Holder != "" {
+			meter.Amount = 1
+		}
 		if meter.Limit >= 0 && m.sum(meter, now)+meter.Amount > meter.Limit {
 			for _, taken := range meters[:i] {
 				taken.Amount = -taken.Amount

@@ -141,8 +141,9 @@ func (s *shelter) correct(counters []string, before []uint64, used []int64, now 
 	}
 }
 
-// recover tells the store what it is owed, and trusts it again once that is nothing.
-func (s *shelter) recover(ctx context.Context) {
+// recover tells a store that was away what it is owed, and trusts it again once that is
+// nothing. It reports whether the store is back.
+func (s *shelter) recover(ctx context.Context) (back bool) {
 	for s.isAway() {
 		debts := s.debts()
 		if len(debts) > 0 {
@@ -152,18 +153,20 @@ func (s *shelter) recover(ctx context.Context) {
 			if err != nil {
 				// It may have been told: what it would be given back stays taken.
 				s.paid(slices.DeleteFunc(debts, func(m store.Meter) bool { return positive(m.Amount) }))
-				return
+				return false
 			}
 			s.paid(debts)
 		} else if !s.answers(ctx) {
-			return
+			return false
 		}
 		s.mu.Lock()
 		if s.away = len(s.owing) > 0; !s.away {
+			back = true
 			s.log.Info("llm_quota_together", "effect", "limits and budgets hold for all processes together again")
 		}
 		s.mu.Unlock()
 	}
+	return back
 }
 
 func (s *shelter) answers(ctx context.Context) bool {

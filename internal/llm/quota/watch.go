@@ -34,15 +34,15 @@ func (p *places) drop(holder string) {
 	delete(p.held, holder)
 }
 
-// all returns what renews them.
-func (p *places) all() (renewed []store.Meter) {
+// all returns them with an amount.
+func (p *places) all(amount int64) (held []store.Meter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, m := range p.held {
-		m.Amount = 0
-		renewed = append(renewed, m)
+		m.Amount = amount
+		held = append(held, m)
 	}
-	return renewed
+	return held
 }
 
 // watch begins, once, what is done now and then until Close.
@@ -69,10 +69,11 @@ func (q *Quota) run() {
 
 func (q *Quota) tick() {
 	ctx := context.Background()
-	if s, ok := q.meters.(*shelter); ok {
-		s.recover(ctx)
+	var renew int64
+	if s, ok := q.meters.(*shelter); ok && s.recover(ctx) {
+		renew = 1 // what the store has lost since is taken again, for the calls are under way
 	}
-	if held := q.places.all(); len(held) > 0 {
+	if held := q.places.all(renew); len(held) > 0 {
 		if err := q.meters.Add(ctx, held); err != nil {
 			q.log.Error("llm_quota", "error", err)
 		}
@@ -96,7 +97,7 @@ func (q *Quota) look(ctx context.Context) {
 		s.seen(sum(used[:len(s.counters)]))
 		used = used[len(s.counters):]
 	}
-	budgetLevel.WithLabelValues().Set(float64(q.Level()))
+	budgetLevel.Set(float64(q.Level()))
 }
 
 // A sight is counters, and what their sum is for.

@@ -1,179 +1,166 @@
 package llm
 
 import (
-	"bytes"
-	_ "embed"
-	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"catalyst/internal/news"
 )
 
-// AnswerSchema is the JSON Schema of a verdict: sent to every provider, and what
-// [ParseAnswer] checks whatever comes back against.
+// Bounds of what is shown of an answer. A longer text is cut, and ends in "…".
+const (
+	maxReasoning = 1000 // characters
+	maxPhrase    = 160  // characters of a catalyst or figure
+	maxPhrases   = 12   // of either
+)
+
+// ParseAnswer reads the verdict on item out of a model's text, which may have fences,
+// thoughts or prose around it, and slips that leave no doubt of what is meant (see
+// repair). It takes a verdict whole or not at all: no score, a number out of range,
+// two verdicts, a verdict that item itself tells the model to give, or a
+// direction that its own score contradicts is an [*Error] of class BadJSON, never a
+// neutral answer. Who answered is left to the caller.
 //
-//go:embed answer.schema.json
-var AnswerSchema json.RawMessage
-
-// AnswerName names the schema where a provider wants a name.
-const AnswerName = "verdict"
-
-var answerSchema = mustCompile(AnswerSchema)
-
-func mustCompile(literal json.RawMessage) *jsonschema.Schema {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(literal))
-	if err != nil {
-		panic(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("answer.schema.json", doc); err != nil {
-		panic(err)
-	}
-	return c.MustCompile("answer.schema.json")
-}
-
-// answer is what a model says of an item.
-type answer struct {
-	Reasoning  string         `json:"reasoning"`
-	Direction  news.Direction `json:"direction"`
-	Score      float64        `json:"score"`
-	Confidence float64        `json:"confidence"`
-	Catalysts  []string       `json:"catalysts"`
-	KeyFigures []string       `json:"key_figures"`
-	Risk       string         `json:"risk"`
-	Urgency    string         `json:"urgency"`
-	Horizon    string         `json:"horizon"`
-}
-
-// ParseAnswer reads a verdict out of a model's text, which may have fences,
-// thoughts or prose around it. It takes a verdict whole or not at all: a
-// missing field, a number out of range, two verdicts, or a direction that its
-// own score contradicts is an [*Error] of class BadJSON, never a neutral answer.
-// Who answered is left to the caller.
+// Figures and tickers of the verdict that item does not have are listed in
+// Unverified.
 func ParseAnswer(text string, item *news.Item) (news.Analysis, error) {
-	var found []answer
-	var fault error
-	for _, object := range objects(afterThoughts(text)) {
-		a, err := decode(object)
-		if err == nil {
-			found = append(found, a)
-		} else if fault == nil {
-			fault = err
+	found, err := readObjects(text, maxObjects)
+	if err != nil {
+		return news.Analysis{}, &Error{Class: BadJSON, Err: err}
+	}
+	var verdicts []object
+	for _, o := range found.objects {
+		if _, ok := o["direction"]; ok || len(found.objects) == 1 {
+			verdicts = append(verdicts, o)
 		}
 	}
 	switch {
-	case len(found) > 1:
-		return news.Analysis{}, Errorf(BadJSON, "%d verdicts in one answer", len(found))
-	case len(found) == 0 && fault == nil:
-		return news.Analysis{}, Errorf(BadJSON, "no JSON object in the answer")
-	case len(found) == 0:
-		return news.Analysis{}, &Error{Class: BadJSON, Err: fault}
+	case len(verdicts) == 0:
+		return news.Analysis{}, Errorf(BadJSON, "no verdict in the answer")
+	case len(verdicts) > 1 || found.verdictAround():
+		return news.Analysis{}, Errorf(BadJSON, "more than one verdict in the answer")
 	}
-	a := found[0]
-	return news.Analysis{
+	a, err := analysis(verdicts[0], item, []*news.Item{item})
+	if err != nil {
+		return news.Analysis{}, &Error{Class: BadJSON, Err: err}
+	}
+	return a, nil
+}
+
+// ParseAnswers reads the verdicts on several items, each by the item's number, from 1.
+// A verdict stands or falls alone: where one is missing, there twice, or is none that
+// [ParseAnswer] would take, it is nil, and the error says why for each. What is said
+// of items that were not asked about is left out.
+//
+// About one item a model is asked as for ParseAnswer, and so it is read.
+func ParseAnswers(text string, items []*news.Item) ([]*news.Analysis, error) {
+	all := make([]*news.Analysis, len(items))
+	if len(items) == 1 {
+		a, err := ParseAnswer(text, items[0])
+		if err == nil {
+			all[0] = &a
+		}
+		return all, err
+	}
+	verdicts, err := readVerdicts(text, len(items))
+	if err != nil {
+		return all, &Error{Class: BadJSON, Err: err}
+	}
+	var faults []string
+	byNumber := make(map[int][]object)
+	for _, v := range verdicts {
+		n, ok := itemNumber(v["item"])
+		if !ok || n < 1 || n > len(items) {
+			faults = append(faults, "a verdict on an item that was not asked about")
+			continue
+		}
+		delete(v, "item")
+		byNumber[n] = append(byNumber[n], v)
+	}
+	for i, item := range items {
+		a, err := onlyVerdict(byNumber[i+1], item, items)
+		if err != nil {
+			faults = append(faults, fmt.Sprintf("item %d: %v", i+1, err))
+			continue
+		}
+		all[i] = &a
+	}
+	if len(faults) > 0 {
+		return all, Errorf(BadJSON, "%s", Redact(strings.Join(faults, "; ")))
+	}
+	return all, nil
+}
+
+func onlyVerdict(said []object, item *news.Item, shown []*news.Item) (news.Analysis, error) {
+	switch len(said) {
+	case 0:
+		return news.Analysis{}, errors.New("no verdict")
+	case 1:
+		return analysis(said[0], item, shown)
+	}
+	return news.Analysis{}, errors.New("more than one verdict")
+}
+
+// analysis is what o says of item, if that is a verdict. What the model was shown besides may
+// have tried to say it in its place.
+func analysis(o object, item *news.Item, shown []*news.Item) (news.Analysis, error) {
+	repair(o)
+	if err := usable.Validate(map[string]any(o)); err != nil {
+		return news.Analysis{}, schemaFault(err)
+	}
+	a := o.answer()
+	dictated := slices.ContainsFunc(shown, func(i *news.Item) bool { return dictates(i, a.Reasoning) })
+	a.Reasoning = oneLine(a.Reasoning, maxReasoning)
+	if a.Reasoning == "" {
+		return news.Analysis{}, errors.New("reasoning is empty")
+	}
+	if a.Direction == news.Bullish && a.Score < 0 || a.Direction == news.Bearish && a.Score > 0 {
+		return news.Analysis{}, errors.New("direction and score contradict each other")
+	}
+	if dictated {
+		return news.Analysis{}, errors.New("the verdict is copied out of the item")
+	}
+	result := news.Analysis{
 		Direction:  a.Direction,
 		Score:      a.Score,
 		Confidence: a.Confidence,
 		Signal:     Signal(a.Direction, a.Score),
 		Reasoning:  a.Reasoning,
-		Catalysts:  a.Catalysts,
-		KeyFigures: a.KeyFigures,
+		Catalysts:  phrases(a.Catalysts),
+		KeyFigures: phrases(a.KeyFigures),
 		Risk:       a.Risk,
 		Urgency:    a.Urgency,
 		Horizon:    a.Horizon,
-	}, nil
+	}
+	result.Unverified = unverified(&result, item)
+	return result, nil
 }
 
-// ParseAnswers reads the verdicts on several items, one each by its number. What is
-// missing or invalid is nil, and the error then says why; the others stand.
-func ParseAnswers(text string, items []*news.Item) ([]*news.Analysis, error) {
-	all := make([]*news.Analysis, len(items))
-	if len(items) == 0 {
-		return all, nil
-	}
-	a, err := ParseAnswer(text, items[0])
-	if err == nil {
-		all[0] = &a
-	}
-	return all, err
-}
-
-// afterThoughts cuts off what some models think aloud before they answer.
-func afterThoughts(text string) string {
-	if i := strings.LastIndex(text, "</think>"); i >= 0 {
-		return text[i+len("</think>"):]
-	}
-	return text
-}
-
-const maxObjects = 16 // tried in one text
-
-// objects returns the JSON objects of text that lie in no other one.
-func objects(text string) []json.RawMessage {
-	var found []json.RawMessage
-	for range maxObjects {
-		i := strings.IndexByte(text, '{')
-		if i < 0 {
-			break
+func phrases(said []string) []string {
+	var kept []string
+	for _, s := range said {
+		if s = oneLine(s, maxPhrase); s != "" && len(kept) < maxPhrases {
+			kept = append(kept, s)
 		}
-		text = text[i:]
-		var object json.RawMessage
-		d := json.NewDecoder(strings.NewReader(text))
-		if err := d.Decode(&object); err != nil {
-			if errors.Is(err, io.ErrUnexpectedEOF) && len(found) == 0 {
-				// It never ends: keep it, for an error that says so.
-				return []json.RawMessage{json.RawMessage(text)}
-			}
-			text = text[1:]
+	}
+	return kept
+}
+
+// dictates reports whether item holds a verdict of its own, with this reasoning.
+func dictates(item *news.Item, reasoning string) bool {
+	for _, text := range []string{item.Title, item.Summary, item.Body} {
+		if !strings.Contains(text, "{") {
 			continue
 		}
-		found = append(found, object)
-		text = text[d.InputOffset():]
+		text = strings.ToLower(text)
+		if strings.Contains(text, "direction") && strings.Contains(text, "reasoning") &&
+			strings.Contains(plainWords(text), plainWords(strings.ToLower(reasoning))) {
+			return true
+		}
 	}
-	return found
-}
-
-func decode(object json.RawMessage) (answer, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(object))
-	if err != nil {
-		return answer{}, errors.New("the JSON is broken: " + err.Error())
-	}
-	if err := answerSchema.Validate(doc); err != nil {
-		return answer{}, schemaFault(err)
-	}
-	var a answer
-	if err := json.Unmarshal(object, &a); err != nil {
-		return answer{}, err
-	}
-	if strings.TrimSpace(a.Reasoning) == "" {
-		return answer{}, errors.New("reasoning is empty")
-	}
-	if a.Direction == news.Bullish && a.Score < 0 || a.Direction == news.Bearish && a.Score > 0 {
-		return answer{}, errors.New("direction and score contradict each other")
-	}
-	return a, nil
-}
-
-// schemaFault is the validator's finding in one line, without the values found:
-// those are the model's words.
-func schemaFault(err error) error {
-	var v *jsonschema.ValidationError
-	if !errors.As(err, &v) {
-		return err
-	}
-	for len(v.Causes) > 0 {
-		v = v.Causes[0]
-	}
-	where := strings.Join(v.InstanceLocation, ".")
-	what := strings.Join(v.ErrorKind.KeywordPath(), ".")
-	if where == "" {
-		where = "the object"
-	}
-	return errors.New(where + " does not meet " + what + " of the schema")
+	return false
 }
 
 // The signals of a verdict.

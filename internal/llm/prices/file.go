@@ -217,8 +217,8 @@ func (d *Date) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes it as UnmarshalText reads it.
-func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+// MarshalJSON writes it as UnmarshalText reads it.
+func (d Date) MarshalJSON() ([]byte, error) { return []byte(`"` + d.String() + `"`), nil }
 
 func (d Date) String() string {
 	if d.IsZero() {

@@ -11,7 +11,7 @@
 //	)
 //	defer server.Close()
 //
-// Without a script, and after its end, the answer is [Verdict] of the item in the
+// Without a script, and after its end, the answer is [Answer] to the
 // prompt: no model, but different items get different verdicts, and equal
 // ones the same.
 package llmtest
@@ -41,7 +41,7 @@ type Step struct {
 	// Whole answers at once, though a stream was asked for.
 	Whole bool
 
-	// Text is the answer; empty is [Verdict] of the item in the prompt.
+	// Text is the answer; empty is [Answer] to the prompt.
 	Text string
 	// Delay passes before the first piece of the answer, after the stream was
 	// opened and whatever was thought.
@@ -225,7 +225,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if step.Text == "" {
-		step.Text = Verdict(ItemOf(a.prompt))
+		step.Text = Answer(a.prompt)
 	}
 	if a.stream && !step.Whole {
 		s.streamed(w, r, a, step)

@@ -19,6 +19,22 @@ var (
 	}
 )
 
+// Answer is what a model that does as it is told says to a prompt: [Verdict] of its
+// item, or of each of its items, by their numbers.
+func Answer(prompt string) string {
+	const open = `<item number="`
+	if !strings.Contains(prompt, open) {
+		return Verdict(ItemOf(prompt))
+	}
+	var verdicts []string
+	for _, item := range strings.Split(prompt, open)[1:] {
+		number, text, _ := strings.Cut(item, `">`)
+		text, _, _ = strings.Cut(text, "</item>")
+		verdicts = append(verdicts, `{"item":`+number+`,`+strings.TrimPrefix(Verdict(text), "{"))
+	}
+	return `{"verdicts":[` + strings.Join(verdicts, ",") + `]}`
+}
+
 // ItemOf returns what stands between <item> and </item> in a prompt, or the whole
 // prompt if it has no item.
 func ItemOf(prompt string) string {

@@ -93,12 +93,13 @@ func installed(program string) bool {
 }
 
 // firstMemory is the first reader that works. It asks all of them each time: a
-// driver may come late.
+// driver may come late. A card smaller than what the model has in GPU memory is not
+// the one that the model is on, or one that borrows the CPU's memory.
 type firstMemory []Memory
 
 func (all firstMemory) Read(ctx context.Context, s State) (u Usage, err error) {
 	for _, m := range all {
-		if u, err = m.Read(ctx, s); err == nil {
+		if u, err = m.Read(ctx, s); err == nil && (u.Total == 0 || u.Total >= s.SizeVRAM) {
 			break
 		}
 	}

@@ -34,6 +34,11 @@ const (
 	closeWithin = 5 * time.Second
 )
 
+var (
+	errClosed = errors.New("the book is closed")
+	errFull   = errors.New("its store is away or slow, and as many calls as fit are waiting for it")
+)
+
 // A Book stores calls and forgets old ones. It may be used concurrently.
 type Book struct {
 	open func() (store.Costs, error)
@@ -75,7 +80,7 @@ func (b *Book) Add(c store.Call) {
 	b.mu.RLock() // what is taken before Close is stored by it
 	defer b.mu.RUnlock()
 	if b.closed {
-		b.lose(1, errors.New("the book is closed"))
+		b.lose(1, errClosed)
 		return
 	}
 	b.left.Add(1)
@@ -83,7 +88,7 @@ func (b *Book) Add(c store.Call) {
 	case b.queue <- clean(c):
 	default:
 		b.left.Add(-1)
-		b.lose(1, errors.New("its store is away, and as many calls as fit are waiting for it"))
+		b.lose(1, errFull)
 	}
 }
 

@@ -436,3 +436,15 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkCost(b *testing.B) {
+	prices, err := Load("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := llm.Response{TokensIn: 1500, TokensCached: 1000, TokensOut: 300}
+	for b.Loop() {
+		p, _ := prices.Price("claude-haiku-4-5-20251001", november)
+		p.Cost(r)
+	}
+}

@@ -70,22 +70,22 @@ func Load(override string) (*Table, error) {
 
 var version = regexp.MustCompile(`(?:-\d{8}|@\d{8}|-\d{4}-\d{2}-\d{2}|-\d{3}|-latest)$`)
 
-// find returns the entry of the model with this name, and the name the table has
-// for it; nil if it is not in the table.
-func (t *Table) find(model string) (string, *entry) {
-	bare := strings.TrimPrefix(model, "models/")
-	for _, name := range []string{model, bare, version.ReplaceAllString(bare, "")} {
-		if e := t.models[name]; e != nil {
-			return name, e
-		}
+// find returns the entry of the model with this name; nil if there is none.
+func (t *Table) find(model string) *entry {
+	if e := t.models[model]; e != nil {
+		return e
 	}
-	return "", nil
+	bare := strings.TrimPrefix(model, "models/")
+	if e := t.models[bare]; e != nil {
+		return e
+	}
+	return t.models[version.ReplaceAllString(bare, "")]
 }
 
 // Price returns the price of model at a time; false if nobody knows it, as for a model
 // whose last price has ended.
 func (t *Table) Price(model string, at time.Time) (Price, bool) {
-	if _, e := t.find(model); e != nil {
+	if e := t.find(model); e != nil {
 		if p := e.at(at); p != nil {
 			return p.price, true
 		}
@@ -114,7 +114,7 @@ const soon = 60 * 24 * time.Hour
 // are not in the table are left out.
 func (t *Table) Warnings(models []string, at time.Time) (warnings []string) {
 	for _, model := range models {
-		_, e := t.find(model)
+		e := t.find(model)
 		if e == nil {
 			continue
 		}

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -91,7 +92,7 @@ func (m *memory) take(meters []store.Meter, now time.Time, owe bool) store.Taken
 		if meter.Holder != "" {
 			meter.Amount = 1
 		}
-		if meter.Limit >= 0 && m.sum(meter, now)+meter.Amount > meter.Limit {
+		if m.full(meter, now) {
 			for _, taken := range meters[:i] {
 				taken.Amount = -taken.Amount
 				m.count(taken, now, owe)
@@ -107,17 +108,33 @@ func (m *memory) take(meters []store.Meter, now time.Time, owe bool) store.Taken
 	return store.Taken{OK: true}
 }
 
-// sum is what counts towards the limit, without the holder's own place.
-func (m *memory) sum(meter store.Meter, now time.Time) (total int64) {
+// full reports whether a meter has no room. Whoever holds a place has it.
+func (m *memory) full(meter store.Meter, now time.Time) bool {
+	switch {
+	case meter.Limit < 0:
+		return false
+	case meter.Holder != "":
+		places := m.value(meter.Counters[0], now)
+		t := m.tallies[meter.Counters[0]]
+		return places >= meter.Limit && (t == nil || t.holders[meter.Holder].IsZero())
+	}
+	over := plus(meter.Amount, -meter.Limit)
 	for _, counter := range meter.Counters {
-		total += m.value(counter, now)
+		over = plus(over, m.value(counter, now))
 	}
-	if meter.Holder != "" {
-		if t := m.tallies[meter.Counters[0]]; t != nil && !t.holders[meter.Holder].IsZero() {
-			total--
-		}
+	return over > 0
+}
+
+// plus stays at the greatest or least number instead of going beyond it.
+func plus(a, b int64) int64 {
+	switch sum := a + b; {
+	case b > 0 && sum < a:
+		return math.MaxInt64
+	case b < 0 && sum > a:
+		return math.MinInt64
+	default:
+		return sum
 	}
-	return total
 }
 
 // count adds an amount, or does with a holder as Add of [store.Meters] says.
@@ -127,11 +144,11 @@ func (m *memory) count(meter store.Meter, now time.Time, owe bool) {
 		t.place(meter, now)
 		return
 	}
-	t.value = m.value(meter.Counters[0], now) + meter.Amount
+	t.value = plus(m.value(meter.Counters[0], now), meter.Amount)
 	t.keep, t.expires = meter.Keep, now.Add(meter.Keep)
 	t.changes++
 	if owe {
-		t.owed += meter.Amount
+		t.owed = plus(t.owed, meter.Amount)
 		m.owing[meter.Counters[0]] = t
 	}
 }

@@ -150,13 +150,17 @@ func phrases(said []string) []string {
 
 // dictates reports whether item holds a verdict of its own, with this reasoning.
 func dictates(item *news.Item, reasoning string) bool {
+	const sentence = 20 // bytes; a shorter text may stand anywhere by chance
 	for _, text := range []string{item.Title, item.Summary, item.Body} {
 		if !strings.Contains(text, "{") {
 			continue
 		}
 		text = strings.ToLower(text)
-		if strings.Contains(text, "direction") && strings.Contains(text, "reasoning") &&
-			strings.Contains(plainWords(text), plainWords(strings.ToLower(reasoning))) {
+		if !strings.Contains(text, "direction") || !strings.Contains(text, "reasoning") {
+			continue
+		}
+		words, said := " "+plainWords(text)+" ", " "+plainWords(strings.ToLower(reasoning))+" "
+		if strings.Contains(words, " reasoning"+said) || len(said) > sentence && strings.Contains(words, said) {
 			return true
 		}
 	}

@@ -67,6 +67,13 @@ func (m *Machine) Loads() int {
 	return m.gpu.loads
 }
 
+// Chats is how many there were so far, those included that only load.
+func (m *Machine) Chats() int {
+	m.gpu.mu.Lock()
+	defer m.gpu.mu.Unlock()
+	return m.gpu.total
+}
+
 // Peak is the highest number of chats at the same time so far.
 func (m *Machine) Peak() int {
 	m.gpu.mu.Lock()
@@ -209,7 +216,8 @@ type gpu struct {
 	stuck   int64 // bytes that nothing frees
 	answers int   // since it was loaded
 	loads   int
-	chats   int
+	chats   int // under way
+	total   int
 	peak    int
 }
 
@@ -324,6 +332,7 @@ func (g *gpu) chat() func() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.chats++
+	g.total++
 	g.peak = max(g.peak, g.chats)
 	return func() {
 		g.mu.Lock()

@@ -29,7 +29,7 @@ func (g *gate) enter(ctx context.Context, limit time.Duration) *llm.Error {
 		defer g.mu.Unlock()
 		return g.refusal()
 	}
-	if g.limit <= 0 || g.busy < g.limit && len(g.waiting) == 0 {
+	if g.limit <= 0 || g.busy < g.limit { // then nobody waits
 		g.busy++
 		g.mu.Unlock()
 		return nil

@@ -102,6 +102,10 @@ func TestCloseInTheMiddle(t *testing.T) {
 		if took := time.Since(begin); took != 0 {
 			t.Errorf("Close took %v while the model was being loaded", took)
 		}
+		w.machine.Change(func(g *llmtest.GPU) { g.Load = time.Second })
+		if class := w.ask(); class != "" {
+			t.Errorf("a call after Close: %s, want it passed on", class)
+		}
 	})
 }
 
@@ -175,6 +179,9 @@ func TestModelCannotBeLoaded(t *testing.T) {
 		w.refused(llm.Overloaded)
 		if got := w.log.of("llm_local_down"); len(got) != 1 {
 			t.Errorf("said %d times that it is down, want once: %q", len(got), got)
+		}
+		if n := w.machine.Chats(); n > 300 {
+			t.Errorf("tried %d times to load it in a day, want every five minutes in the end", n)
 		}
 		w.machine.Change(func(g *llmtest.GPU) { g.Broken = false })
 		w.ready(6 * time.Minute)

@@ -39,12 +39,11 @@ type Provider struct {
 
 // work is what became of the calls since the model was loaded.
 type work struct {
-	calls     int
-	failures  int // in a row, by the server's fault
-	refusals  int // of these, in a row, those with a status of 5xx
-	answered  time.Time
-	pace      pace
-	announced bool // the overload
+	calls    int
+	failures int // in a row, by the server's fault
+	refusals int // of these, those with a status of 5xx
+	answered time.Time
+	pace     pace
 }
 
 // New returns a provider that looks after inner's server. It connects to nothing.
@@ -173,7 +172,7 @@ func (p *Provider) observe(ctx context.Context, r llm.Response, fault *llm.Error
 		p.lookNow()
 	}
 	if fault == nil {
-		w.failures, w.refusals, w.announced, w.answered = 0, 0, false, time.Now()
+		w.failures, w.refusals, w.answered = 0, 0, time.Now()
 		if w.pace.add(beside, tokensPerSecond(r)); w.pace.now > 0 {
 			metricSpeed.WithLabelValues(p.Name()).Set(w.pace.now)
 		}
@@ -193,8 +192,7 @@ func (p *Provider) observe(ctx context.Context, r llm.Response, fault *llm.Error
 	}
 	limit := cmp.Or(p.config.Recycle.AfterErrors, Defaults.Recycle.AfterErrors)
 	if fault.Class == llm.Overloaded {
-		if w.refusals++; w.refusals == limit && !w.announced && p.stop != nil {
-			w.announced = true
+		if w.refusals++; w.refusals == limit && p.stop != nil {
 			p.log.WarnContext(ctx, "llm_server_overload", "errors", w.refusals, "status", fault.Status, "error", fault.Err)
 		}
 	}

@@ -103,7 +103,7 @@ func (a *app) command() *cobra.Command {
 	}
 	group("run", "Run it:", a.runCommand(), a.demoCommand())
 	group("write", "Write a pipeline.yaml:",
-		a.validateCommand(), a.listCommand(), a.describeCommand(), a.graphCommand(), a.schemaCommand(), a.explainCommand())
+		a.validateCommand(), a.listCommand(), a.describeCommand(), a.graphCommand(), a.schemaCommand(), a.explainCommand(), a.previewCommand())
 	group("tend", "Look after it:", a.dlqCommand(), a.costCommand(), a.migrateCommand(), a.versionCommand())
 	asGroup(root)
 	return root

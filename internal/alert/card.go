@@ -3,15 +3,15 @@
 //
 // A [Card] is neutral: sinks render it, as a Discord embed or on a terminal
 // ([Print]). Its text is clean (see [Clean]) but not escaped for any of them.
+//
+// What others wrote (headlines, summaries, a model's words) never carries the
+// signs a card speaks with, such as 🟢 and ⏳: a headline cannot look like a
+// verdict.
 package alert
 
 import (
-	"fmt"
-	"math"
 	"strings"
 	"time"
-
-	"github.com/rivo/uniseg"
 
 	"catalyst/internal/news"
 )
@@ -19,10 +19,12 @@ import (
 // A Card is one alert. The same item always gives the same card.
 type Card struct {
 	State       State
+	Badge       string // the filing and whether it corrects another item; may be empty
 	Title       string // never empty
 	URL         string // http(s), or empty
 	Color       int    // 0xRRGGBB
-	Description string // lines are separated by \n, as in Field.Value
+	Banner      string // warns of strongly negative news; mostly empty
+	Description string // what the source says; may be empty
 	Fields      []Field
 	Footer      string
 	Timestamp   time.Time // the publisher's time; zero where it gave none
@@ -31,11 +33,15 @@ type Card struct {
 // A Field is a named value of a Card.
 type Field struct {
 	Name  string
-	Value string
+	Value string // lines are separated by \n
 	// Time is shown after Value as an age that stays right while the card is
 	// looked at; zero shows nothing.
 	Time   time.Time
 	Inline bool // may stand beside its neighbours
+
+	// spare says how well a card can do without it: the higher, the sooner it
+	// goes. Zero stays to the end.
+	spare int
 }
 
 const (
@@ -63,25 +69,27 @@ func Complete(item *news.Item) Card {
 	}
 	look, known := looks[a.Direction]
 	if !known {
-		return unavailable(item, fmt.Sprintf("the model's verdict %q is none", a.Direction))
+		return unavailable(item, "the model's answer is no verdict")
 	}
-	text := fmt.Sprintf("%s · %s confidence", look.words, percent(a.Confidence))
-	if signal := short(a.Signal, 40); signal != "" {
-		text += " · " + signal
-	}
-	return build(item, Card{State: look.state, Color: look.color, Footer: answeredBy(a)},
-		verdict(text),
-		Field{Name: "Reasoning", Value: sentence(a.Reasoning)},
-		Field{Name: "Key figures", Value: bullets(a.KeyFigures)},
-		Field{Name: "Catalysts", Value: list(a.Catalysts, 3), Inline: true},
-		Field{Name: "Outlook", Value: outlook(a), Inline: true},
-	)
+	card := Card{State: look.state, Color: look.color, Footer: answeredBy(a)}
+	return build(item, card, analysis(look.words, a)...)
 }
 
-// Parked is the card of an item whose analysis waits for a dependency to return.
-func Parked(item *news.Item, dependency string) Card {
-	return build(item, Card{State: StateParked, Color: orange, Footer: "AI analysis delayed"},
-		verdict("⏸️ AI analysis delayed: waiting for "+or(short(dependency, 60), "a dependency")))
+// Timeout is the card of an item whose analysis took too long.
+func Timeout(item *news.Item) Card {
+	return build(item, Card{State: StateTimeout, Color: orange, Footer: "AI analysis timed out"},
+		verdict("⏱️ AI analysis timed out: there will be no verdict"))
+}
+
+// Parked is the card of an item whose analysis waits for a dependency to return,
+// and will be tried again at next; the zero Time says that nobody knows when.
+func Parked(item *news.Item, dependency string, next time.Time) Card {
+	f := verdict("⏸️ AI analysis delayed: waiting for " + or(short(dependency, 60), "a dependency"))
+	if !next.IsZero() {
+		f.Value += " · next try"
+		f.Time = next
+	}
+	return build(item, Card{State: StateParked, Color: orange, Footer: "AI analysis delayed"}, f)
 }
 
 // Failed is the card of an item that failed for good in the stage named.
@@ -95,22 +103,14 @@ func unavailable(item *news.Item, reason string) Card {
 		verdict("⚠️ AI analysis unavailable: "+short(reason, 200)))
 }
 
-var looks = map[news.Direction]struct {
-	state State
-	color int
-	words string
-}{
-	news.Bullish: {StateBullish, green, "🟢 Bullish"},
-	news.Bearish: {StateBearish, red, "🔴 Bearish"},
-	news.Neutral: {StateNeutral, yellow, "⚪ Neutral"},
-}
-
 // build gives card what every state has in common, then the fields that tell
 // the state apart. Empty fields are left out.
 func build(item *news.Item, card Card, fields ...Field) Card {
+	card.Badge = badge(item)
 	card.Title = title(item)
 	card.URL = Link(item.URL)
-	card.Description = description(item)
+	card.Banner = banner(item)
+	card.Description = summary(item)
 	card.Timestamp = published(item)
 	for _, f := range append([]Field{source(item), why(item), filing(item)}, fields...) {
 		if f.Value != "" {
@@ -121,30 +121,24 @@ func build(item *news.Item, card Card, fields ...Field) Card {
 }
 
 func title(item *news.Item) string {
-	var parts []string
-	if tickers := list(item.Tickers, 3); tickers != "" {
-		if more := len(item.Tickers) - 3; more > 0 {
-			tickers += fmt.Sprintf(" +%d", more)
-		}
-		parts = append(parts, tickers)
+	headline := or(headline(item), "(no headline)")
+	tickers := list(item.Tickers, 3, 40)
+	if tickers == "" {
+		return Cut(headline, 256)
 	}
-	if form := short(item.Form, 16); form != "" {
-		parts = append(parts, form)
+	if more := len(item.Tickers) - 3; more > 0 {
+		tickers += " +" + count(more)
 	}
-	parts = append(parts, or(Clean(item.Title), "(no headline)"))
-	return Cut(strings.Join(parts, " · "), 256)
+	return Cut(tickers+" · "+headline, 256)
 }
 
-func description(item *news.Item) string {
-	var lines []string
-	if item.Score < 0 {
-		lines = append(lines, "🟥 Negative catalyst")
+// summary is empty where it only repeats the headline, as in many feeds.
+func summary(item *news.Item) string {
+	s := short(abstract(item), 300)
+	if s == short(item.Title, 300) {
+		return ""
 	}
-	// Many feeds repeat the headline as the summary.
-	if summary := short(item.Summary, 300); summary != "" && summary != Clean(item.Title) {
-		lines = append(lines, summary)
-	}
-	return strings.Join(lines, "\n")
+	return s
 }
 
 func source(item *news.Item) Field {
@@ -164,96 +158,46 @@ func published(item *news.Item) time.Time {
 	return time.Time{}
 }
 
-func why(item *news.Item) Field {
-	if item.Score == 0 && len(item.Reasons) == 0 {
-		return Field{} // nothing scored it
-	}
-	value := fmt.Sprintf("score %+.2f", item.Score)
-	if reasons := list(item.Reasons, 6); reasons != "" {
-		value += " · " + reasons
-	}
-	return Field{Name: "Why", Value: value, Inline: true}
-}
+// The parts of a text that a card shows: at most limit units, on one line.
+func short(s string, limit int) string { return Cut(foreign(s), limit) }
 
-func filing(item *news.Item) Field {
-	if item.Form == "" {
-		return Field{}
+// foreign is [Clean] for what others wrote: it loses the signs that are ours.
+func foreign(s string) string {
+	s = Clean(s)
+	if strings.IndexFunc(s, ours) < 0 {
+		return s
 	}
-	value := short(item.Form, 16)
-	if items := list(item.Items, 8); items != "" {
-		value += " · items " + items
-	}
-	return Field{Name: "Filing", Value: value, Inline: true}
-}
-
-func verdict(text string) Field { return Field{Name: "Verdict", Value: text} }
-
-// answeredBy says who gave the verdict, and for which item if not for this one.
-func answeredBy(a *news.Analysis) string {
-	who := list([]string{a.Provider, a.Model}, 2)
-	who = or(strings.ReplaceAll(who, ", ", " · "), "AI analysis")
-	if a.Cached != nil {
-		who += fmt.Sprintf(" · cached from %s (%s similar)", or(short(a.Cached.Key, 80), "an equal item"), percent(a.Cached.Similarity))
-	}
-	return who
-}
-
-func outlook(a *news.Analysis) string {
-	var parts []string
-	for _, p := range []struct{ name, value string }{{"risk", a.Risk}, {"urgency", a.Urgency}, {"horizon", a.Horizon}} {
-		if value := short(p.value, 24); value != "" {
-			parts = append(parts, p.name+" "+value)
+	// What follows a sign can be a selector or joiner that now stands alone, and a
+	// space too many.
+	return Clean(strings.Map(func(r rune) rune {
+		if ours(r) {
+			return -1
 		}
-	}
-	return strings.Join(parts, " · ")
+		return r
+	}, s))
 }
 
-// sentence returns the first sentence of s. Abbreviations end sentences too
-// ("U.S. Steel …"), so it goes on until there is something to read.
-func sentence(s string) string {
-	rest, state := Clean(s), -1
-	var first, said string
-	for rest != "" && Units(said) < 40 {
-		first, rest, state = uniseg.FirstSentenceInString(rest, state)
-		said += first
-	}
-	return Cut(strings.TrimSpace(said), 300)
+// ours reports whether r is a sign that only the card itself may show.
+func ours(r rune) bool {
+	return r > 0x7F && strings.ContainsRune(signs, r) || r >= 0x1F7E0 && r <= 0x1F7EB
 }
 
-func bullets(values []string) string {
-	var lines []string
-	for _, v := range values[:min(len(values), 4)] {
-		if v = short(v, 120); v != "" {
-			lines = append(lines, "• "+v)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
+const signs = "🔴🔵⚪⚫⬜⬛⏳⌛⏸⏱⏰❌❎✖✅✔☑⚠🛑🚨📄✏↪▌" // and the colored circles and squares of [ours]
 
-// list joins up to n of values.
-func list(values []string, n int) string {
+// list joins up to n of values, of which each has at most limit units.
+func list(values []string, n, limit int) string {
 	var kept []string
 	for _, v := range values[:min(len(values), n)] {
-		if v = short(v, 40); v != "" {
+		if v = short(v, limit); v != "" {
 			kept = append(kept, v)
 		}
 	}
 	return strings.Join(kept, ", ")
 }
 
-func short(s string, limit int) string { return Cut(Clean(s), limit) }
-
 func or(s, otherwise string) string {
 	if s == "" {
 		return otherwise
 	}
 	return s
-}
-
-// percent shows a share between 0 and 1; what is not one shows as unknown.
-func percent(share float64) string {
-	if !(share >= 0 && share <= 1) {
-		return "unknown"
-	}
-	return fmt.Sprintf("%.0f %%", math.Round(share*100))
 }

@@ -1,7 +1,6 @@
 package alert
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,11 +21,7 @@ const zeroWidthJoiner = '\u200d'
 // The result can be printed on a terminal, and is not yet safe as Discord
 // markdown: see [Markdown]. Cleaning twice is cleaning once.
 func Clean(s string) string {
-	s = visible(truncate(s, maxInput))
-	if strings.IndexByte(s, '/') < 0 {
-		return s // no invitation, and the search for one is what costs
-	}
-	return invite.ReplaceAllString(s, "(invite removed)")
+	return withoutInvites(visible(truncate(s, maxInput)))
 }
 
 // truncate cuts s to at most n bytes without cutting a character.
@@ -39,9 +34,6 @@ func truncate(s string, n int) string {
 	}
 	return s[:n]
 }
-
-// invite matches links to join a server, with or without scheme.
-var invite = regexp.MustCompile(`(?i)(?:https?:/{0,2})?(?:[a-z0-9-]+\.)*(?:discord(?:app)?\.com\s?/\s?invite|discord\.gg|discord\.me|discord\.li|dsc\.gg|invite\.gg)\s?/\s?\S*`)
 
 // visible is Clean without the invitations.
 func visible(s string) string {

@@ -24,6 +24,9 @@ func Link(raw string) string {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return ""
 	}
+	if address, _ := fold(u.Host + u.Path); invite.MatchString(address) {
+		return "" // however it is written
+	}
 	host, err := idna.Punycode.ToASCII(strings.ToLower(u.Hostname()))
 	if err != nil || !hostName.MatchString(host) {
 		return ""

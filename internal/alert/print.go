@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	lineWidth = 100 // columns
-	nameWidth = 12  // of a field's name
+	lineWidth = 78 // columns beside the bar
+	nameWidth = 12 // of a field's name
 )
 
 // Print writes card as it would look, followed by an empty line, in one call of
@@ -26,13 +26,15 @@ func Print(w io.Writer, card Card, color bool) error {
 // Text is what [Print] writes.
 func Text(card Card, color bool) []byte {
 	p := printer{color: color, bar: card.Color}
+	p.text("", card.Badge, dim)
 	p.text("", card.Title, bold)
 	p.text("", card.URL, dim)
+	p.text("", card.Banner, bold)
 	p.text("", card.Description, plain)
 	for _, f := range card.Fields {
 		value := f.Value
 		if !f.Time.IsZero() {
-			value += " · " + f.Time.UTC().Format("2006-01-02 15:04 MST") + ", " + age(time.Since(f.Time))
+			value += " · " + f.Time.UTC().Format("2006-01-02 15:04 MST") + ", " + Age(time.Since(f.Time))
 		}
 		p.text(fmt.Sprintf("%-*s", nameWidth, visible(f.Name)), value, plain)
 	}
@@ -110,17 +112,23 @@ func wrap(text string, width int) []string {
 	return append(lines, line.String())
 }
 
-// age says how long ago something was, in its largest unit.
-func age(d time.Duration) string {
+// Age says how long ago something was, or how soon it will be, in its largest unit.
+func Age(d time.Duration) string {
 	switch {
 	case d < -time.Minute:
-		return "dated in the future"
+		return "in " + span(-d)
 	case d < time.Minute:
 		return "just now"
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", d/time.Minute)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", d/time.Hour)
 	}
-	return fmt.Sprintf("%d days ago", d/(24*time.Hour))
+	return span(d) + " ago"
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
 }

@@ -1,6 +1,10 @@
 package alert
 
 import (
+	"context"
+	"errors"
+	"time"
+
 	"catalyst/flows"
 	"catalyst/internal/news"
 )
@@ -8,10 +12,18 @@ import (
 // Report is the card of an item whose message was parked or has failed.
 func Report(item *news.Item, o flows.Outcome) Card {
 	if o.Fate != flows.Parked {
+		if errors.Is(o.Err, context.DeadlineExceeded) {
+			return Timeout(item)
+		}
 		return Failed(item, o.Stage)
 	}
-	if down, ok := flows.AsUnavailable(o.Err); ok {
-		return Parked(item, down.Dependency)
+	down, ok := flows.AsUnavailable(o.Err)
+	if !ok {
+		return Parked(item, "", time.Time{})
 	}
-	return Parked(item, "")
+	var next time.Time
+	if down.Wait > 0 {
+		next = upTo(time.Now().Add(down.Wait))
+	}
+	return Parked(item, down.Dependency, next)
 }

@@ -17,6 +17,7 @@ const (
 	StateUnavailable State = "unavailable"
 	StateParked      State = "parked"
 	StateFailed      State = "failed"
+	StateTimeout     State = "timeout"
 )
 
 func (s State) verdict() bool {

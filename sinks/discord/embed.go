@@ -11,8 +11,8 @@ import (
 	"catalyst/internal/alert"
 )
 
-// Discord's limits for the parts of an embed, in characters. All text of a
-// message together may have 6,000; a card's caps keep it far below.
+// Discord's limits for the parts of an embed and for all text in the embeds of one
+// message, in characters.
 const (
 	maxTitle       = 256
 	maxDescription = 4096
@@ -20,14 +20,45 @@ const (
 	maxFieldName   = 256
 	maxFieldValue  = 1024
 	maxFooter      = 2048
-	maxEmbed       = 6000
+	maxAuthor      = 256
+	maxEmbeds      = 6000
 )
 
-// embed renders a card within Discord's limits, its text escaped.
-func embed(card alert.Card) *discordgo.MessageEmbed {
-	left := maxEmbed
+// embed renders a card that has a message of its own.
+func embed(card alert.Card) *discordgo.MessageEmbed { return embeds(card)[0] }
+
+// embeds renders cards, of which one message takes ten, within Discord's limits,
+// their text escaped. Each gets an equal share of what the message may hold, so
+// what one shows does not depend on what becomes of the others; and a URL of its
+// own, because Discord shows only the first of those that have the same.
+func embeds(cards ...alert.Card) []*discordgo.MessageEmbed {
+	made := make([]*discordgo.MessageEmbed, len(cards))
+	taken := make(map[string]bool)
+	for i, card := range cards {
+		made[i] = render(card, maxEmbeds/len(cards))
+		made[i].URL = distinct(made[i].URL, i, taken)
+	}
+	return made
+}
+
+// distinct returns link, with another fragment if it is taken. What cannot be
+// told apart is no link: no two embeds without one are taken for the same.
+func distinct(link string, n int, taken map[string]bool) string {
+	if link != "" && taken[link] {
+		bare, _, _ := strings.Cut(link, "#")
+		link = alert.Link(fmt.Sprintf("%s#alert-%d", bare, n+1))
+	}
+	taken[link] = true
+	return link
+}
+
+// render gives a card at most budget characters. The card has been made to fit;
+// this is where it is certain.
+func render(card alert.Card, budget int) *discordgo.MessageEmbed {
+	card = card.Within(budget)
+	left := budget
 	text := func(s string, limit int, write func(string, int) string) string {
-		s = write(s, min(limit, left))
+		s = write(s, max(0, min(limit, left)))
 		left -= alert.Units(s)
 		return s
 	}
@@ -39,7 +70,9 @@ func embed(card alert.Card) *discordgo.MessageEmbed {
 	if card.Footer != "" { // before the rest: it says who answered
 		e.Footer = &discordgo.MessageEmbedFooter{Text: text(card.Footer, maxFooter, alert.Cut)}
 	}
-	e.Description = text(card.Description, maxDescription, alert.Markdown)
+	if badge := text(card.Badge, maxAuthor, alert.Cut); badge != "" {
+		e.Author = &discordgo.MessageEmbedAuthor{Name: badge}
+	}
 	if !card.Timestamp.IsZero() {
 		e.Timestamp = card.Timestamp.UTC().Format(time.RFC3339)
 	}
@@ -48,15 +81,24 @@ func embed(card alert.Card) *discordgo.MessageEmbed {
 		if !f.Time.IsZero() {
 			age = fmt.Sprintf(" · <t:%d:R>", f.Time.Unix()) // Discord keeps it up to date
 		}
+		left -= len(age)
 		name := text(f.Name, maxFieldName, alert.Markdown)
 		value := text(f.Value, maxFieldValue-len(age), alert.Markdown) + age
-		left -= len(age)
-		if name == "" || value == "" || left < 0 {
+		if name == "" || value == age || left < 0 {
+			left += alert.Units(name) + alert.Units(value)
 			continue // Discord would refuse the whole message
 		}
 		e.Fields = append(e.Fields, &discordgo.MessageEmbedField{Name: name, Value: value, Inline: f.Inline})
 	}
+	e.Description = text(description(card), maxDescription, alert.Markdown)
 	return e
+}
+
+func description(card alert.Card) string {
+	if card.Banner == "" || card.Description == "" {
+		return card.Banner + card.Description
+	}
+	return card.Banner + "\n" + card.Description
 }
 
 // mark is what the ledger notes about an embed that is shown.

@@ -46,7 +46,7 @@ func unverified(a *news.Analysis, item *news.Item) []string {
 func claims(said string, a *news.Analysis) []figure {
 	var all []figure
 	for at := 0; at < len(said); {
-		f, end, ok := nextFigure(said, at)
+		f, end, ok := nextFigure(said, at, anyDigit)
 		if !ok {
 			break
 		}
@@ -83,9 +83,13 @@ func missingFigures(want []figure, item *news.Item) []figure {
 
 // lookUp returns those of want that no figure of text is. A figure without a scale counts
 // as so many times its value, as in a table.
-func lookUp(want []figure, text string, next func(string, int) (figure, int, bool), times float64) []figure {
+func lookUp(want []figure, text string, next func(string, int, digits) (figure, int, bool), times float64) []figure {
+	var first digits
+	for i := range want {
+		first |= want[i].begins()
+	}
 	for at := 0; len(want) > 0 && at < len(text); {
-		f, end, ok := next(text, at)
+		f, end, ok := next(text, at, first)
 		if !ok {
 			break
 		}
@@ -96,7 +100,13 @@ func lookUp(want []figure, text string, next func(string, int) (figure, int, boo
 			}
 			f.value, f.other, f.unit, f.scaled = f.value*times, f.other*times, f.unit*times, true
 		}
-		want = slices.DeleteFunc(want, func(c figure) bool { return c.is(f) })
+		missing := want[:0]
+		for i := range want {
+			if !want[i].is(&f) {
+				missing = append(missing, want[i])
+			}
+		}
+		want = missing
 	}
 	return want
 }
@@ -111,7 +121,7 @@ func saysOf(texts []string, words ...string) bool {
 
 // is reports whether the claim c may be the figure f of an item: equal, or rounded
 // or cut off from it.
-func (c figure) is(f figure) bool {
+func (c *figure) is(f *figure) bool {
 	bare := !f.money && !f.scaled && !f.percent
 	switch {
 	case c.percent && !f.percent && !bare: // a table's per cent stand without a sign
@@ -122,16 +132,16 @@ func (c figure) is(f figure) bool {
 	return c.near(c.value, f.value, f.unit) || c.near(c.value, f.other, f.unit) || c.other != c.value && c.near(c.other, f.value, f.unit)
 }
 
-func (c figure) near(claim, value, unit float64) bool {
+func (c *figure) near(claim, value, unit float64) bool {
 	distance := math.Abs(claim - value)
 	if distance <= 1e-9*claim {
 		return true
 	}
 	step := c.unit * claim / c.value // other has another scale than value
 	switch {
-	case unit > step, c.digits < 2:
+	case unit > step, c.places < 2:
 		return false
-	case c.digits == 2:
+	case c.places == 2:
 		return distance <= 0.5*step*(1+1e-9)
 	}
 	return distance < step

@@ -20,7 +20,7 @@ type figure struct {
 	value  float64 // 30e6 for $30M, 12 for 12%
 	other  float64 // with the scale of a range's end: 1.2e9 in "$1.2 to $1.3 billion"; else value
 	unit   float64 // what its last digit counts: 1e6 for $30M, 1e5 for $30.5M
-	digits int     // from the first that is not 0
+	places int     // its digits, from the first that is not 0
 
 	whole   bool // without decimals
 	grouped bool // with commas
@@ -29,10 +29,26 @@ type figure struct {
 	scaled  bool // by a word or letter
 }
 
-// nextFigure finds the next figure of text from byte at on, and where it ends.
-func nextFigure(text string, at int) (figure, int, bool) {
+// digits are what figures may begin with, zeros aside: bit 3 is for $30 and 0.35.
+type digits uint16
+
+const anyDigit digits = 1<<10 - 1
+
+// nextFigure finds the next figure of text from byte at on that begins with one of
+// first, and where it ends.
+func nextFigure(text string, at int, first digits) (figure, int, bool) {
 	for ; at < len(text); at++ {
-		if c := text[at]; c >= '0' && c <= '9' {
+		if digitAt(text, at) {
+			i := at
+			for i < len(text)-1 && (text[i] == '0' || text[i] == '.') && (digitAt(text, i+1) || text[i+1] == '.') {
+				i++
+			}
+			if digitAt(text, i) && first&(1<<(text[i]-'0')) == 0 {
+				for at = i; at+1 < len(text) && (digitAt(text, at+1) || (text[at+1] == ',' || text[at+1] == '.') && digitAt(text, at+2)); {
+					at++
+				}
+				continue
+			}
 			f, end := figureAt(text, at)
 			if f.scaled || f.percent {
 				return f, end, true
@@ -53,16 +69,16 @@ func figureAt(text string, at int) (figure, int) {
 	if at > 0 && text[at-1] == '.' && !digitAt(text, at-2) {
 		f.start, f.whole = at-1, false
 	}
-	i, places := at, 0
+	i, decimals := at, 0
 	digit := func() {
 		d := float64(text[i] - '0')
-		if f.digits > 0 || d > 0 {
-			f.digits++
+		if f.places > 0 || d > 0 {
+			f.places++
 		}
-		if f.digits <= 15 { // a float holds no more; nor does any figure of the world
+		if f.places <= 15 { // a float holds no more; nor does any figure of the world
 			f.value = f.value*10 + d
 			if !f.whole {
-				places++
+				decimals++
 			}
 		} else if f.whole {
 			f.value *= 10
@@ -84,13 +100,26 @@ func figureAt(text string, at int) (figure, int) {
 			digit()
 		}
 	}
-	f.unit = math.Pow10(-places)
+	f.unit = math.Pow10(-decimals)
 	f.value *= f.unit
-	f.digits = max(f.digits, 1)
+	f.places = max(f.places, 1)
 	f.money, f.start = currencyBefore(text, f.start)
 	i = f.suffix(text, i)
 	f.other = f.value
 	return f, i
+}
+
+// begins are the digits that an item's figure can begin with which c is, or is rounded
+// up from.
+func (c *figure) begins() (first digits) {
+	for _, value := range []float64{c.value, c.value - c.unit} {
+		lead := math.Floor(value/math.Pow10(int(math.Floor(math.Log10(value)))) + 1e-9)
+		if !(lead >= 1 && lead <= 9) { // as for 0
+			return anyDigit
+		}
+		first |= 1 << int(lead)
+	}
+	return first
 }
 
 // decimals is how many digits of g stand behind its point.
@@ -111,6 +140,9 @@ func decimals(g figure) int {
 func rangeEnd(text string, at int) (figure, bool) {
 	rest := text[at:min(len(text), at+16)]
 	trimmed := strings.TrimLeft(rest, " \u00a0")
+	if trimmed == "" || strings.IndexByte("-\xe2tao", trimmed[0]) < 0 {
+		return figure{}, false
+	}
 	joint := ""
 	for _, j := range []string{"-", "–", "—", "to ", "and ", "or "} {
 		if strings.HasPrefix(trimmed, j) {
@@ -169,7 +201,7 @@ func (f *figure) suffix(text string, at int) int {
 		f.money = true
 		return i + len("¢")
 	}
-	if rest == "" || !unicode.IsLetter(rune(rest[0])) {
+	if rest == "" || strings.IndexByte("tmbkpc", rest[0]|0x20) < 0 { // what follows begins with
 		return at
 	}
 	for _, s := range scales {
@@ -212,8 +244,8 @@ var currencies = []string{"US$", "C$", "A$", "HK$", "$", "€", "£", "¥", "USD
 // currencyBefore reports whether a currency stands right before text[at:], and where
 // it starts.
 func currencyBefore(text string, at int) (bool, int) {
-	before := strings.TrimRight(text[:at], " ")
-	if len(text[:at])-len(before) > 1 {
+	before := strings.TrimSuffix(text[:at], " ")
+	if before == "" || before[len(before)-1] >= '0' && before[len(before)-1] <= '9' || asciiLower(before[len(before)-1]) {
 		return false, at
 	}
 	for _, c := range currencies {
@@ -374,7 +406,7 @@ var numerals = map[string]float64{
 }
 
 // nextNumeral is nextFigure for numbers in words: "twenty-five percent", "ten million".
-func nextNumeral(text string, at int) (figure, int, bool) {
+func nextNumeral(text string, at int, _ digits) (figure, int, bool) {
 	for at < len(text) {
 		start, end := nextWord(text, at)
 		if start == end {
@@ -390,7 +422,7 @@ func nextNumeral(text string, at int) (figure, int, bool) {
 				value, at = value+ones, e
 			}
 		}
-		f := figure{start: start, number: start, value: value, unit: 1, digits: 2, whole: true}
+		f := figure{start: start, number: start, value: value, unit: 1, places: 2, whole: true}
 		at = f.suffix(text, at)
 		f.other = f.value
 		return f, at, true
@@ -409,5 +441,7 @@ func nextWord(text string, at int) (start, end int) {
 	}
 	return start, at
 }
+
+func asciiLower(c byte) bool { return c >= 'a' && c <= 'z' }
 
 func asciiLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,10 +36,13 @@ func (m gpuMemory) Read(context.Context, local.State) (local.Usage, error) {
 	return local.Usage{Used: m.Used(), Total: m.Total(), Source: "sysfs"}, nil
 }
 
+var worlds atomic.Int32
+
 // newWorld must be called in a bubble of synctest, whose clock the fake uses.
 func newWorld(t *testing.T, g llmtest.GPU, change func(*ollama.Config)) *world {
 	w := &world{T: t, machine: llmtest.NewMachine(g), log: &events{}}
-	w.Provider = tended(w.machine.URL, w.machine, w.log, t.Name(), change)
+	name := fmt.Sprint(t.Name(), worlds.Add(1)) // metrics outlive a test that is run again
+	w.Provider = tended(w.machine.URL, w.machine, w.log, name, change)
 	w.SetMemory(gpuMemory{w.machine})
 	t.Cleanup(func() { w.Close() })
 	return w

@@ -1,15 +1,8 @@
 package discordtest
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"net/http"
-	"net/http/httptest"
-	"strconv"
-	"strings"
-	"syscall"
-	"testing"
 	"time"
 )
 
@@ -25,6 +18,11 @@ type Fault struct {
 	Status int
 	Header http.Header
 	Body   string
+	// Real is the real answer instead, whole or cut in the middle. It needs After.
+	Real, Cut bool
+
+	code int
+	wait time.Duration // that the client is told
 }
 
 // Status is a failure with an error of Discord's: code is 0 for none.
@@ -33,36 +31,58 @@ func Status(status, code int, message string) *Fault {
 		Status: status,
 		Header: http.Header{"Content-Type": {"application/json"}},
 		Body:   fmt.Sprintf(`{"message": %q, "code": %d}`, message, code),
+		code:   code,
 	}
+}
+
+// Error is a failure with one of Discord's errors, with the status and the text
+// that it has. What is a 429 asks to wait for a second.
+func Error(code int) *Fault {
+	e, known := texts[code]
+	if !known {
+		panic(fmt.Sprintf("discordtest: %d is not modelled", code))
+	}
+	if e.status != http.StatusTooManyRequests {
+		return Status(e.status, code, e.text)
+	}
+	f := RateLimited("shared", time.Second)
+	f.code = code
+	f.Body = fmt.Sprintf(`{"message": %q, "retry_after": 1.000, "global": false, "code": %d}`, e.text, code)
+	return f
 }
 
 // RateLimited is a 429 in Discord's form; scope is user, shared or global.
 func RateLimited(scope string, wait time.Duration) *Fault {
 	f := Status(http.StatusTooManyRequests, 0, "")
+	f.wait = wait
 	f.Header.Set("X-RateLimit-Scope", scope)
 	f.Header.Set("Retry-After", wholeSeconds(wait))
-	if scope == "global" {
+	message := "You are being rate limited."
+	switch scope {
+	case "global":
 		f.Header.Set("X-RateLimit-Global", "true")
+	case "shared":
+		message = "The resource is being rate limited."
 	}
-	f.Body = fmt.Sprintf(`{"message": "You are being rate limited.", "retry_after": %.3f, "global": %t}`,
-		wait.Seconds(), scope == "global")
+	f.Body = fmt.Sprintf(`{"message": %q, "retry_after": %.3f, "global": %t}`,
+		message, wait.Seconds(), scope == "global")
 	return f
 }
 
 // Blocked is a 429 of the network in front of Discord: HTML, whatever was asked.
 func Blocked(wait time.Duration) *Fault {
-	return &Fault{
-		Status: http.StatusTooManyRequests,
-		Header: http.Header{"Content-Type": {"text/html"}, "Retry-After": {wholeSeconds(wait)}},
-		Body:   "<!doctype html><title>Access denied | error code: 1015</title><p>You are being rate limited.",
-	}
+	a := html1015(wait)
+	return &Fault{Status: a.status, Header: a.header, Body: string(a.body.([]byte)), wait: wait}
 }
-
-func wholeSeconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
 // BadGateway is a 502 in HTML.
 func BadGateway() *Fault {
 	return &Fault{Status: http.StatusBadGateway, Body: "<html><h1>502 Bad Gateway</h1></html>"}
+}
+
+// Garbage is a 200 whose body is nothing.
+func Garbage() *Fault {
+	return &Fault{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: "{\"id\": \x00\xff"}
 }
 
 // Reset closes the connection without an answer.
@@ -71,6 +91,12 @@ func Reset() *Fault { return &Fault{} }
 // Hang answers nothing until the client gives up.
 func Hang() *Fault { return &Fault{Stall: 24 * time.Hour} }
 
+// Slow gives the real answer, but late.
+func Slow(wait time.Duration) *Fault { return &Fault{After: true, Real: true, Stall: wait} }
+
+// Half closes the connection in the middle of the real answer.
+func Half() *Fault { return &Fault{After: true, Real: true, Cut: true} }
+
 // Done returns f for after the request has taken effect.
 func (f *Fault) Done() *Fault {
 	after := *f
@@ -78,81 +104,41 @@ func (f *Fault) Done() *Fault {
 	return &after
 }
 
-// happen fails the request and returns the status that was sent.
-func (f *Fault) happen(w http.ResponseWriter, r *http.Request) int {
-	if f.Stall > 0 && !pause(r, f.Stall) {
-		return 0
-	}
-	if f.Status == 0 {
-		panic(http.ErrAbortHandler) // closes the connection
-	}
-	for name, values := range f.Header {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(f.Status)
-	fmt.Fprint(w, f.Body)
-	return f.Status
+// Script has fault decide, for each request, whether and how it fails. Nil ends
+// it. It is called for one request at a time and must not call s.
+func (s *Server) Script(fault func(Request) *Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script = fault
 }
 
-// pause waits and reports whether the client is still there.
-func pause(r *http.Request, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
+// asAnswer is what the fault of c makes of the real answer.
+func (s *Server) asAnswer(c *call, a answer) answer {
+	f := c.fault
+	if f.Real {
+		a.stall, a.cut = f.Stall, f.Cut
+		return a
 	}
-}
-
-// Start serves s on a local port until the test ends, and returns its URL.
-func (s *Server) Start(tb testing.TB) (url string) {
-	server := httptest.NewServer(s)
-	tb.Cleanup(server.Close)
-	return server.URL
-}
-
-// Transport calls s without a network, for tests whose time is synctest's.
-func (s *Server) Transport() http.RoundTripper { return transport{s} }
-
-type transport struct{ server *Server }
-
-func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	type result struct {
-		response *http.Response
-		err      error
+	a = answer{status: f.Status, header: f.Header.Clone(), body: []byte(f.Body), stall: f.Stall, code: f.code}
+	if f.wait == 0 {
+		return a
 	}
-	done := make(chan result, 1)
-	go func() {
-		defer func() {
-			switch p := recover(); {
-			case p == nil:
-			case errors.Is(asError(p), http.ErrAbortHandler):
-				done <- result{err: fmt.Errorf("read answer: %w", syscall.ECONNRESET)}
-			default:
-				panic(p)
-			}
-		}()
-		if req.Body == nil {
-			req.Body = http.NoBody
+	now := time.Now()
+	a.until = now.Add(f.wait)
+	scope := f.Header.Get("X-RateLimit-Scope")
+	if scope != "user" && scope != "shared" {
+		return a // about everything
+	}
+	a.about = c.key
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.bucket(c.key, s.routeLimit(c)); b != nil { // "normal route headers will also be sent"
+		b.open(now)
+		a = withHeaders(a, b.headers(s.kind(c), now))
+		if scope == "user" {
+			a.header.Set("X-RateLimit-Remaining", "0")
+			tellReset(a.header, a.until, now)
 		}
-		w := httptest.NewRecorder()
-		t.server.ServeHTTP(w, req)
-		response := w.Result()
-		response.Request = req
-		response.Status = strings.TrimSpace(fmt.Sprint(response.StatusCode, " ", http.StatusText(response.StatusCode)))
-		done <- result{response: response}
-	}()
-	select {
-	case r := <-done:
-		return r.response, r.err
-	case <-req.Context().Done():
-		return nil, req.Context().Err()
 	}
-}
-
-func asError(p any) error {
-	err, _ := p.(error)
-	return err
+	return a
 }

@@ -13,8 +13,8 @@ import (
 
 const path = "/api/v10/channels/42/messages"
 
-// call sends a request as a well-behaved bot would.
-func call(t *testing.T, s *Server, method, path, body string) (status int, header http.Header, answer map[string]any) {
+// ask sends a request as a well-behaved bot would.
+func ask(t *testing.T, s *Server, method, path, body string) (status int, header http.Header, answer map[string]any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://discord.test"+path, strings.NewReader(body))
 	if err != nil {
@@ -64,11 +64,11 @@ func TestStrictness(t *testing.T) {
 		{"null", `{"embeds":[{"title":"t"}],"allowed_mentions":{"parse":null}}`, 50035},
 		{"no allowed_mentions", `{"embeds":[{"title":"t"}]}`, 50035},
 		{"a long nonce", `{"nonce":"` + strings.Repeat("n", 26) + `",` + post(`{"title":"t"}`)[1:], 50035},
-		{"not JSON", `{"embeds":`, 50035},
-		{"two values", post(`{"title":"t"}`) + "{}", 50035},
+		{"not JSON", `{"embeds":`, 50109},
+		{"two values", post(`{"title":"t"}`) + "{}", 50109},
 	} {
 		s := New(Config{})
-		status, _, answer := call(t, s, "POST", path, row.body)
+		status, _, answer := ask(t, s, "POST", path, row.body)
 		code, _ := answer["code"].(float64)
 		if int(code) != row.want || (status == 200) != (row.want == 0) {
 			t.Errorf("%s: HTTP %d %v, want code %d", row.name, status, answer, row.want)
@@ -78,14 +78,14 @@ func TestStrictness(t *testing.T) {
 
 func TestWhoAndWhere(t *testing.T) {
 	s := New(Config{Token: "another", Channels: []string{"7"}})
-	if status, _, _ := call(t, s, "POST", path, post(`{"title":"t"}`)); status != 401 {
+	if status, _, _ := ask(t, s, "POST", path, post(`{"title":"t"}`)); status != 401 {
 		t.Errorf("HTTP %d for a wrong token, want 401", status)
 	}
 	s = New(Config{Channels: []string{"7"}})
-	if status, _, answer := call(t, s, "POST", path, post(`{"title":"t"}`)); status != 404 || answer["code"] != 10003.0 {
+	if status, _, answer := ask(t, s, "POST", path, post(`{"title":"t"}`)); status != 404 || answer["code"] != 10003.0 {
 		t.Errorf("HTTP %d %v for an unknown channel, want 404 with 10003", status, answer)
 	}
-	if status, _, _ := call(t, s, "GET", "/api/v9/gateway", ""); status != 404 {
+	if status, _, _ := ask(t, s, "GET", "/api/v9/gateway", ""); status != 404 {
 		t.Errorf("HTTP %d for an unknown path, want 404", status)
 	}
 }
@@ -94,7 +94,7 @@ func TestNonce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Config{})
 		send := func(nonce string, enforce bool) any {
-			_, _, answer := call(t, s, "POST", path, fmt.Sprintf(`{"nonce":%q,"enforce_nonce":%t,`, nonce, enforce)+post(`{"title":"t"}`)[1:])
+			_, _, answer := ask(t, s, "POST", path, fmt.Sprintf(`{"nonce":%q,"enforce_nonce":%t,`, nonce, enforce)+post(`{"title":"t"}`)[1:])
 			return answer["id"]
 		}
 		first := send("a", true)
@@ -116,16 +116,16 @@ func TestNonce(t *testing.T) {
 
 func TestEdit(t *testing.T) {
 	s := New(Config{})
-	_, _, created := call(t, s, "POST", path, post(`{"title":"one"}`))
+	_, _, created := ask(t, s, "POST", path, post(`{"title":"one"}`))
 	edit := path + "/" + created["id"].(string)
-	if status, _, _ := call(t, s, "PATCH", edit, post(`{"title":"two"}`)); status != 200 {
+	if status, _, _ := ask(t, s, "PATCH", edit, post(`{"title":"two"}`)); status != 200 {
 		t.Errorf("HTTP %d for an edit, want 200", status)
 	}
 	if m := s.Messages()[0]; len(m.Versions) != 2 || m.Last().Embeds[0].Title != "two" {
 		t.Errorf("versions %+v, want two", m.Versions)
 	}
 	s.Delete(created["id"].(string))
-	if status, _, answer := call(t, s, "PATCH", edit, post(`{"title":"3"}`)); status != 404 || answer["code"] != 10008.0 {
+	if status, _, answer := ask(t, s, "PATCH", edit, post(`{"title":"3"}`)); status != 404 || answer["code"] != 10008.0 {
 		t.Errorf("HTTP %d %v for a deleted message, want 404 with 10008", status, answer)
 	}
 }
@@ -133,7 +133,7 @@ func TestEdit(t *testing.T) {
 func TestLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Config{Creates: Limit{2, 5 * time.Second}, Global: Limit{4, time.Minute}})
-		send := func() (int, http.Header, map[string]any) { return call(t, s, "POST", path, post(`{"title":"t"}`)) }
+		send := func() (int, http.Header, map[string]any) { return ask(t, s, "POST", path, post(`{"title":"t"}`)) }
 		_, h, _ := send()
 		if got := h.Get("X-RateLimit-Limit") + " " + h.Get("X-RateLimit-Remaining") + " " + h.Get("X-RateLimit-Reset-After"); got != "2 1 5.000" {
 			t.Errorf("limit, remaining, reset after: %s, want 2 1 5.000", got)
@@ -161,7 +161,7 @@ func TestFaults(t *testing.T) {
 		s.Script(func(r Request) *Fault { return faults[r.N-1] })
 		var got []int
 		for range faults {
-			status, _, _ := call(t, s, "POST", path, post(`{"title":"t"}`))
+			status, _, _ := ask(t, s, "POST", path, post(`{"title":"t"}`))
 			got = append(got, status)
 		}
 		if want := "[503 502 0 429 429 200]"; fmt.Sprint(got) != want {

@@ -83,12 +83,16 @@ func eachWire(t *testing.T, f func(t *testing.T, w wire), script ...llmtest.Step
 	}
 }
 
-func request(t *testing.T) llm.Request {
-	t.Helper()
-	item := &news.Item{
+func acme() *news.Item {
+	return &news.Item{
 		Source: "wire", Title: "Acme wins record contract", Tickers: []string{"ACME"},
 		Summary: "Order book grew by 40%.", Published: time.Date(2026, 11, 2, 13, 30, 0, 0, time.UTC),
 	}
+}
+
+func request(t *testing.T) llm.Request {
+	t.Helper()
+	item := acme()
 	r, err := prompts(t).Of(item).Request([]*news.Item{item}, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 
 	"catalyst/internal/llm"
 )
@@ -47,17 +48,19 @@ func (t tap) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // events makes of a whole answer, or of a list of chunks, what a stream could have
 // been: an event each.
-func events(whole []byte) (list []llm.Event, err error) {
-	chunks := []json.RawMessage{whole}
-	if whole = bytes.TrimSpace(whole); bytes.HasPrefix(whole, []byte("[")) {
-		err = json.Unmarshal(whole, &chunks)
-	} else if !json.Valid(whole) {
-		err = io.ErrUnexpectedEOF
+func events(whole []byte) ([]llm.Event, error) {
+	var chunks []json.RawMessage
+	if !bytes.HasPrefix(bytes.TrimSpace(whole), []byte("[")) {
+		whole = slices.Concat([]byte("["), whole, []byte("]"))
 	}
-	for _, c := range chunks {
-		list = append(list, llm.Event{Data: c})
+	if err := json.Unmarshal(whole, &chunks); err != nil {
+		return nil, err
 	}
-	return list, err
+	list := make([]llm.Event, len(chunks))
+	for i, c := range chunks {
+		list[i].Data = c
+	}
+	return list, nil
 }
 
 // quietBody ends where reading fails, and keeps the error.

@@ -125,6 +125,6 @@ func (s *ollamaStream) chunk(field, text string) any {
 
 func (s *ollamaStream) end(e Ending) {
 	last := s.o.last(s.a, "", e)
-	last["eval_count"], last["eval_duration"] = tokens(s.text), s.o.gpu.duration(s.text)
+	last["eval_count"], last["eval_duration"] = tokens(s.text)+s.mused, s.o.gpu.duration(s.text)
 	s.line(last)
 }

@@ -97,7 +97,7 @@ func request(t *testing.T) llm.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Timeout, r.FirstToken = 20*time.Second, 10*time.Second
+	r.Timeout, r.FirstToken = time.Minute, 30*time.Second
 	return r
 }
 
@@ -366,6 +366,30 @@ func TestGeminiThinking(t *testing.T) {
 	}
 }
 
+func TestOpenAIEffort(t *testing.T) {
+	server := llmtest.NewOpenAI()
+	defer server.Close()
+	c := openai.Defaults
+	c.BaseURL, c.Model, c.Effort = server.URL, "gpt-oss", "low"
+	p, err := openai.New("", c, llm.NewHTTPClient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Complete(t.Context(), request(t)); err != nil {
+		t.Fatal(err)
+	}
+	if body := server.Requests()[0].Body; !strings.Contains(body, `"reasoning_effort":"low"`) {
+		t.Errorf("the request lacks the effort:\n%s", body)
+	}
+	c.Effort, c.Context = "some", 10
+	err = c.Validate()
+	for _, field := range []string{"effort", "context"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s is not reported in %v", field, err)
+		}
+	}
+}
+
 func TestConnectionsAreReused(t *testing.T) {
 	eachWire(t, func(t *testing.T, w wire) {
 		for range 20 {
@@ -379,27 +403,29 @@ func TestConnectionsAreReused(t *testing.T) {
 	})
 }
 
-// Failures and long answers leave their connections fit for use too. A model takes
-// longer than a connection takes to be made, else some would be made in vain.
+// Failures and long answers leave their connections fit for use too: calls need no
+// more connections than there are at a time.
 func TestConnectionsUnderLoad(t *testing.T) {
-	const calls, atOnce, takes = 100, 10, 20 * time.Millisecond
+	const calls, atOnce = 100, 10
 	eachWire(t, func(t *testing.T, w wire) {
-		var script []llmtest.Step
-		for i := range calls {
-			switch i % 5 {
-			case 1:
-				script = append(script, llmtest.Step{Silence: takes, Status: 429})
-			case 3:
-				script = append(script, llmtest.Step{Silence: takes, Status: 502, Body: "<html>bad gateway</html>"})
-			default:
-				script = append(script, llmtest.Step{Silence: takes, Text: strings.Repeat("long ", 500)})
-			}
-		}
 		r := request(t)
 		if _, err := w.Complete(t.Context(), r); err != nil { // a local server is looked at first
 			t.Fatal(err)
 		}
-		w.Script(script...)
+		all := make(chan struct{}) // the first ones are there, on a connection each
+		for i := range calls {
+			step := llmtest.Step{Text: strings.Repeat("long ", 500)}
+			switch i % 5 {
+			case 1:
+				step = llmtest.Step{Status: 429}
+			case 3:
+				step = llmtest.Step{Status: 502, Body: "<html>bad gateway</html>"}
+			}
+			if i < atOnce {
+				step.Hold = all
+			}
+			w.Script(step)
+		}
 		turns := make(chan struct{}, calls)
 		for range calls {
 			turns <- struct{}{}
@@ -416,6 +442,10 @@ func TestConnectionsUnderLoad(t *testing.T) {
 				}
 			})
 		}
+		for len(w.Requests()) <= atOnce {
+			time.Sleep(time.Millisecond) // a real server
+		}
+		close(all)
 		callers.Wait()
 		if n := w.Connections(); n > atOnce {
 			t.Errorf("%d calls, %d at a time, opened %d connections", calls, atOnce, n)

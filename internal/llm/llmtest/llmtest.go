@@ -36,8 +36,10 @@ type Step struct {
 	Body   string
 	Header http.Header // of whatever is sent
 
-	// Silence passes before anything is sent, headers included.
+	// Silence passes before anything is sent, headers included; Hold, if it is not
+	// nil, has to be closed before.
 	Silence time.Duration
+	Hold    <-chan struct{}
 	// Whole answers at once, though a stream was asked for.
 	Whole bool
 
@@ -210,6 +212,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		step = Step{Status: a.status, Body: s.api.fault(a.status, a.refusal)}
 	}
 	s.wait(r, step.Silence)
+	s.hold(r, step.Hold)
 	for key, values := range step.Header {
 		w.Header()[key] = values
 	}
@@ -319,6 +322,17 @@ func (s *Server) streamed(w http.ResponseWriter, r *http.Request, a asked, step 
 
 func (s *Server) stall(r *http.Request) {
 	select {
+	case <-r.Context().Done():
+	case <-s.closed:
+	}
+}
+
+func (s *Server) hold(r *http.Request, until <-chan struct{}) {
+	if until == nil {
+		return
+	}
+	select {
+	case <-until:
 	case <-r.Context().Done():
 	case <-s.closed:
 	}

@@ -91,7 +91,7 @@ func (c *claim) tooLarge() *llm.Error {
 }
 
 // difference is what settling adds to the meters.
-func (c *claim) difference(u Used, now time.Time) []store.Meter {
+func (c *claim) difference(u Used) []store.Meter {
 	meters := make([]store.Meter, 0, 4)
 	used, reserved := max(0, u.NanoDollars), int64(0)
 	if c.ask.paid() {
@@ -106,7 +106,7 @@ func (c *claim) difference(u Used, now time.Time) []store.Meter {
 			meters = append(meters, store.Meter{Counters: []string{s.counter}, Amount: more, Limit: -1, Keep: keepDays})
 		}
 	}
-	if c.tokens < 0 || !c.window.includes(c.at, now) {
+	if c.tokens < 0 {
 		return meters
 	}
 	m := c.meters[c.tokens]

@@ -284,7 +284,7 @@ func (r *Reservation) Settle(u Used) {
 		return
 	}
 	defer r.gate.leave()
-	meters := r.claim.difference(u, time.Now())
+	meters := r.claim.difference(u)
 	if r.place.Holder != "" {
 		r.quota.places.drop(r.place.Holder)
 		back := r.place

@@ -92,7 +92,7 @@ func refused(t *testing.T, q *Quota, a Ask, class llm.Class) *llm.Error {
 	if r != nil || refusal == nil || refusal.Class != class {
 		t.Fatalf("reserved %v, refused with %v; want class %s", r != nil, refusal, class)
 	}
-	if check == nil || check.Class != class || check.RetryAfter.Round(time.Millisecond) != refusal.RetryAfter.Round(time.Millisecond) {
+	if check == nil || check.Class != class || (check.RetryAfter-refusal.RetryAfter).Abs() > time.Second {
 		t.Errorf("Check says %v, Reserve %v", check, refusal)
 	}
 	if refusal.Provider != a.Provider || refusal.Model != a.Model {
@@ -360,6 +360,45 @@ func serve(t *testing.T, processes []*Quota, a Ask, n int) time.Duration {
 		t.Errorf("%d at the same time, want %d", got, a.Limits.Concurrency)
 	}
 	return time.Since(start)
+}
+
+// TestOrderAgainstOthers waits for places that another process has, which gives them back
+// at all times: whoever came first has the first one.
+func TestOrderAgainstOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		q, other := open(t, unlimited, slow{s}), open(t, unlimited, s)
+		a := Ask{Provider: "p", Model: "m", Limits: llm.Limits{Concurrency: 2}}
+		for round := range 100 {
+			elsewhere := []*Reservation{must(t, other, a), must(t, other, a)}
+			var served []int
+			var wg sync.WaitGroup
+			for i := range 2 {
+				wg.Go(func() {
+					r := must(t, q, a)
+					served = append(served, i)
+					time.Sleep(time.Second)
+					r.Settle(Used{})
+				})
+				synctest.Wait()
+			}
+			time.Sleep(200*time.Millisecond + time.Duration(round)*time.Millisecond)
+			elsewhere[0].Settle(Used{})
+			wg.Wait()
+			elsewhere[1].Settle(Used{})
+			if served[0] != 0 {
+				t.Fatalf("round %d: served %v", round, served)
+			}
+		}
+	})
+}
+
+// slow answers some time after it has done what it was asked.
+type slow struct{ store.Meters }
+
+func (s slow) Take(ctx context.Context, meters []store.Meter) (store.Taken, error) {
+	defer time.Sleep(30 * time.Millisecond)
+	return s.Meters.Take(ctx, meters)
 }
 
 // TestKilledProcess kills a process by no longer running anything of it.

@@ -62,6 +62,18 @@ func TestStoreAway(t *testing.T) {
 	})
 }
 
+// TestOutageAtOnce knows what this process spent itself, though it never read it.
+func TestOutageAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		q := open(t, dollarADay(), s)
+		spend(t, q, cents(59))
+		s.down.Store(true)
+		spend(t, q, cents(2))
+		refused(t, q, cents(2), llm.Budget)
+	})
+}
+
 // TestAnswerIsLost has the store do what it is asked and not say so: nothing that
 // was taken may be missing, of money above all.
 func TestAnswerIsLost(t *testing.T) {
@@ -91,6 +103,7 @@ func TestPlacesAfterAnOutage(t *testing.T) {
 		s := &server{}
 		q := open(t, unlimited, s)
 		a := Ask{Provider: "p", Model: "m", Limits: llm.Limits{Concurrency: 2}}
+		must(t, q, a).Settle(Used{}) // which is not to come back
 		before := must(t, q, a)
 		s.down.Store(true)
 		during := must(t, q, a)

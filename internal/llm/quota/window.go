@@ -58,13 +58,6 @@ func (w *window) is(t time.Time, span time.Duration) bool {
 	return now == w.now && from == w.from
 }
 
-// includes reports whether what was counted at one time still counts at another.
-func (w *window) includes(counted, now time.Time) bool {
-	slot, _ := w.bounds(counted)
-	_, from := w.bounds(now)
-	return slot >= from
-}
-
 func (w *window) keep() time.Duration { return 2 * w.span }
 
 // room is how long it is, from now, until the meter has room for its amount, if nobody
@@ -92,9 +85,6 @@ func nextDay(t time.Time) time.Time {
 	next := time.Date(year, month, day+1, 0, 0, 0, 0, t.Location())
 	if next.Day() == day { // there is no midnight
 		_, next = next.ZoneBounds()
-	}
-	if before := next.Add(-time.Hour); before.Day() != day { // there are two
-		next = before
 	}
 	return next
 }

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -72,7 +73,7 @@ func analysed(item *news.Item, direction news.Direction) *news.Item {
 
 func cards() map[string]Card {
 	cached := analysed(filingItem(), news.Neutral)
-	cached.Analysis.Cached = &news.Cached{Key: "guid:wire|99", Similarity: .973}
+	cached.Analysis.Cached = &news.Cached{Key: "guid:wire|99", Similarity: .973, At: time.Date(1999, 12, 31, 22, 0, 0, 0, time.UTC)}
 	negative := analysed(filingItem(), news.Bearish)
 	negative.Score, negative.Reasons = -.61, []string{"offering", "dilution"}
 	unavailable := filingItem()
@@ -87,6 +88,11 @@ func cards() map[string]Card {
 		"unasked":     Complete(filingItem()),
 		"parked":      Report(filingItem(), flows.Outcome{Fate: flows.Parked, Stage: "llm_router", Err: down}),
 		"failed":      Report(filingItem(), flows.Outcome{Fate: flows.Failed, Stage: "llm_router", Err: os.ErrInvalid}),
+		"timeout":     Report(filingItem(), flows.Outcome{Fate: flows.Failed, Err: fmt.Errorf("ask: %w", context.DeadlineExceeded)}),
+		"retry":       Report(filingItem(), flows.Outcome{Fate: flows.Parked, Err: flows.Unavailable("gemini", os.ErrInvalid, 270*time.Second)}),
+		"doubtful":    Complete(doubtful()),
+		"edgar":       Pending(edgarItem()),
+		"correction":  Pending(&news.Item{Title: "CORRECTING and REPLACING Trellis Signs 15-Year Agreement", Source: "wire", Tickers: []string{"A", "B", "C", "D"}}),
 		"bare":        Pending(&news.Item{}),
 	}
 }
@@ -119,7 +125,7 @@ func TestNoVerdictIsUnavailable(t *testing.T) {
 }
 
 func TestReplaces(t *testing.T) {
-	all := []State{StatePending, StateBullish, StateBearish, StateNeutral, StateUnavailable, StateParked, StateFailed}
+	all := []State{StatePending, StateBullish, StateBearish, StateNeutral, StateUnavailable, StateParked, StateFailed, StateTimeout}
 	for _, s := range all {
 		if !s.Replaces("") {
 			t.Errorf("%s does not come first", s)
@@ -174,6 +180,12 @@ var hostile = []struct{ name, text string }{
 	{"emoji clusters", "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇺🇸 1️⃣ ❤️"},
 	{"accent on a mark", "*\u0301bold*\u0301"},
 	{"only invisible", "\u200b\u200d\ufe0f \u3164"},
+	{"invite with other dots", "discord。gg/a discord․gg/b discord．gg/c discord·gg/d"},
+	{"invite with other slashes", `https:\\discord.gg\a discord.gg∕b`},
+	{"invite in other letters", "ｄｉｓｃｏｒｄ．ｇｇ／a ⓓⓘⓢⓒⓞⓡⓓ.gg/b 𝐝𝐢𝐬𝐜𝐨𝐫𝐝.𝐠𝐠/c"},
+	{"invite with spaces", "discord . gg / abc"},
+	{"invite of a bot", "https://discord.com/api/oauth2/authorize?client_id=1"},
+	{"no invite", "Discord.com said 3/4 of users; example.com/invite"},
 }
 
 func TestHostileText(t *testing.T) {
@@ -250,6 +262,8 @@ func TestLink(t *testing.T) {
 		"https://x.example/\u202e":              "https://x.example/%E2%80%AE",
 		"https://x.example/?q=\u202e":           "",
 		"https://x.example/?discord.gg/abc=yes": "",
+		"https://discord.com/%69nvite/x":        "",
+		"https://discord。gg/x":                  "",
 	} {
 		if got := Link(in); got != want {
 			t.Errorf("Link(%q) = %q, want %q", in, got, want)

@@ -49,10 +49,13 @@ func filing(item *news.Item) Field {
 		}
 		lines = append(lines, name)
 	}
+	if len(lines) > 1 { // nearly every filing has some
+		lines = slices.DeleteFunc(lines, func(name string) bool { return name == itemNames["9.01"] })
+	}
 	if more := len(lines) - 4; more > 0 {
 		lines = append(lines[:4], "and "+count(more)+" more")
 	}
-	return Field{Name: "Filing", Value: strings.Join(lines, "\n"), Inline: true, spare: 2}
+	return Field{Name: "Filing", Value: strings.Join(lines, "\n"), Inline: true, spare: 3}
 }
 
 // itemNames are the items of an 8-K in a few words.

@@ -2,8 +2,11 @@ package alert
 
 import "slices"
 
-// ageUnits is more than an age takes where it is shown.
-const ageUnits = 32
+// At most so much is added where an age is shown, and to make a banner stand out.
+const (
+	ageUnits    = 32
+	bannerUnits = 8
+)
 
 // Within returns the card so that its text takes at most budget [Units] on
 // Discord, where the card is longest because its text is escaped. What says
@@ -59,7 +62,10 @@ func (c *Card) drop() bool {
 func (c *Card) size() int {
 	n := Units(c.Badge) + Units(c.Footer)
 	for _, text := range []string{c.Title, c.Banner, c.Description} {
-		n += size(text) + 1
+		n += size(text)
+	}
+	if c.Banner != "" {
+		n += bannerUnits
 	}
 	for _, f := range c.Fields {
 		n += Units(f.Name) + size(f.Value)

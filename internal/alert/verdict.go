@@ -63,13 +63,13 @@ func figures(a *news.Analysis) string {
 }
 
 func outlook(a *news.Analysis) string {
-	var lines []string
+	var parts []string
 	for _, p := range []struct{ name, value string }{{"risk", a.Risk}, {"urgency", a.Urgency}, {"horizon", a.Horizon}} {
 		if value := short(p.value, 24); value != "" {
-			lines = append(lines, p.name+" "+value)
+			parts = append(parts, p.name+" "+value)
 		}
 	}
-	return strings.Join(lines, " · ")
+	return strings.Join(parts, ", ")
 }
 
 // note says what to know before trusting the verdict.

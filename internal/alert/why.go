@@ -11,31 +11,26 @@ import (
 	"catalyst/internal/news"
 )
 
-// why says what the score is made of: its heaviest terms, which come first.
+// why says what the score is made of: the words of its heaviest terms, which come
+// first.
 func why(item *news.Item) Field {
 	if item.Score == 0 && len(item.Reasons) == 0 {
 		return Field{} // nothing scored it
 	}
-	lines := []string{fmt.Sprintf("score %+.2f", item.Score)}
-	for _, reason := range item.Reasons[:min(len(item.Reasons), 3)] {
-		if reason = short(readable(reason), 60); reason != "" {
-			lines = append(lines, reason)
+	value := fmt.Sprintf("score %+.2f", item.Score)
+	words := make([]string, 0, len(item.Reasons))
+	for _, reason := range item.Reasons {
+		if t := parse(reason); t.words != "" {
+			words = append(words, t.words)
 		}
 	}
-	if more := len(item.Reasons) - 3; more > 0 {
-		lines = append(lines, "and "+count(more)+" more")
+	if shown := list(words, 4, 40); shown != "" {
+		value += "\n" + shown
 	}
-	return Field{Name: "Why", Value: strings.Join(lines, "\n"), Inline: true, spare: 3}
-}
-
-// Categories of a lexicon are words of configuration: guidance_raised.
-func readable(reason string) string {
-	category, phrase, found := strings.Cut(reason, ":")
-	category = strings.ReplaceAll(category, "_", " ")
-	if !found {
-		return category
+	if more := len(words) - 4; more > 0 {
+		value += " +" + count(more)
 	}
-	return category + ":" + phrase
+	return Field{Name: "Why", Value: value, Inline: true, spare: 1}
 }
 
 // Where a score, or a term of it, is strongly negative. A term is enough: bad news
@@ -60,7 +55,11 @@ func banner(item *news.Item) string {
 	slices.SortStableFunc(terms, func(a, b term) int { return cmp.Compare(a.weight, b.weight) })
 	var words []string
 	for _, t := range terms {
-		if word := short(t.what, 40); t.weight <= 0 && word != "" && !slices.Contains(words, word) {
+		word := t.words
+		if t.item != "" {
+			word = strings.ToLower(or(itemNames[t.item], word))
+		}
+		if word = short(word, 40); t.weight <= 0 && word != "" && !slices.Contains(words, word) {
 			words = append(words, word)
 		}
 	}
@@ -71,31 +70,35 @@ func banner(item *news.Item) string {
 	return "🟥 NEGATIVE CATALYST · " + strings.Join(words, ", ")
 }
 
-// A term is one reason of a score: what it is about, and what it added.
+// A term is one reason of a score: in which words, and what it added.
 type term struct {
-	what   string
+	words  string
+	item   string  // of an 8-K, where that is what it is about
 	weight float64 // zero where the reason names none
 }
 
 var (
-	weight    = regexp.MustCompile(` ([+-]\d+\.\d+)$`)
-	itemTerm  = regexp.MustCompile(`^item (\d{1,2}\.\d{2})$`)
-	inTheText = " in text"
+	weight   = regexp.MustCompile(` ([+-]\d+\.\d+)$`)
+	itemTerm = regexp.MustCompile(`^item (\d{1,2}\.\d{2})$`)
+	factor   = regexp.MustCompile(`^source .* ×\d+\.\d+$`) // the source has a field of its own
 )
 
 // parse reads a reason as prescale writes it: "going_concern in text: substantial
 // doubt -0.45", "item 3.01 -0.60". Any other is taken as words.
 func parse(reason string) term {
-	var t term
+	if factor.MatchString(reason) {
+		return term{}
+	}
+	t := term{words: reason}
 	if m := weight.FindStringSubmatchIndex(reason); m != nil {
+		t.words = reason[:m[0]]
 		t.weight, _ = strconv.ParseFloat(reason[m[2]:m[3]], 64)
-		reason = reason[:m[0]]
 	}
-	if m := itemTerm.FindStringSubmatch(reason); m != nil {
-		t.what = strings.ToLower(or(itemNames[m[1]], reason))
-		return t
+	if m := itemTerm.FindStringSubmatch(t.words); m != nil {
+		t.item = m[1]
 	}
-	category, _, _ := strings.Cut(reason, ":")
-	t.what = strings.ReplaceAll(strings.TrimSuffix(category, inTheText), "_", " ")
+	if _, phrase, found := strings.Cut(t.words, ": "); found {
+		t.words = phrase
+	}
 	return t
 }

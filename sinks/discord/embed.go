@@ -90,16 +90,17 @@ func render(card alert.Card, budget int) *discordgo.MessageEmbed {
 		}
 		e.Fields = append(e.Fields, &discordgo.MessageEmbedField{Name: name, Value: value, Inline: f.Inline})
 	}
-	e.Description = text(description(card), maxDescription, alert.Markdown)
+	e.Description = text(card.Description, maxDescription-maxBanner, alert.Markdown)
+	if banner := text(card.Banner, maxBanner-len(boldly), alert.Markdown); banner != "" && left >= len(boldly) {
+		e.Description = strings.TrimRight(fmt.Sprintf(boldly, banner)+e.Description, "\n")
+	}
 	return e
 }
 
-func description(card alert.Card) string {
-	if card.Banner == "" || card.Description == "" {
-		return card.Banner + card.Description
-	}
-	return card.Banner + "\n" + card.Description
-}
+const (
+	boldly    = "**%s**\n"
+	maxBanner = 512
+)
 
 // mark is what the ledger notes about an embed that is shown.
 func mark(state alert.State, e *discordgo.MessageEmbed) (string, error) {

@@ -170,8 +170,8 @@ func TestTenCardsFitOneMessage(t *testing.T) {
 				}
 				if !strings.HasPrefix(e.Title, "ABCD, EFGH") || e.URL == "" || e.Footer.Text == "" || e.Author == nil ||
 					!strings.HasPrefix(values["Verdict"], "🔴 Bearish · 90 % confidence") || !strings.Contains(values["Source"], "<t:") ||
-					!strings.HasPrefix(e.Description, "🟥 NEGATIVE") {
-					t.Errorf("%s: embed %d lost what matters: %+v %q", what, i, e, values)
+					!strings.HasPrefix(e.Description, "**🟥 NEGATIVE") {
+					t.Errorf("%s: embed %d lost what matters: %q, %q, %q", what, i, e.Title, e.Description, values)
 				}
 			}
 		}

@@ -88,7 +88,7 @@ func offering() *news.Item {
 		Title:   "Halyard Bio prices $18 million registered direct offering after Nasdaq delisting notice",
 		Summary: "The company sells 12,000,000 shares with warrants at $1.50, 34 % below Thursday's close, and has until May to regain compliance.",
 		URL:     "https://news.example.com/halyard-bio-offering",
-		Score:   -1.55, Reasons: []string{"offering: registered direct offering -0.60", "noncompliance: delisting -0.60", "warrants in text: warrants to purchase -0.18", "falls: below -0.17"},
+		Score:   -1.55, Reasons: []string{"offering: registered direct offering -0.60", "noncompliance: delisting -0.60", "warrants in text: warrants to purchase -0.18", "falls: below close -0.17"},
 	}
 }
 
@@ -127,7 +127,7 @@ func trial() *news.Item {
 		Title:   "Lumara Therapeutics and Paxgen meet primary endpoint in Phase 3 trial of migraine drug",
 		Summary: "Monthly migraine days fell by 4.1 against 1.9 with placebo (p<0.001) among 1,204 patients. A filing is planned for the second half.",
 		URL:     "https://news.example.com/lumara-phase-3",
-		Score:   1.2, Reasons: []string{"clinical: meet primary endpoint +0.60", "fda in text: new drug application +0.35", "partnership: and +0.25"},
+		Score:   1.2, Reasons: []string{"clinical: meet primary endpoint +0.60", "fda in text: new drug application +0.35", "source businesswire ×1.26"},
 	}
 }
 

@@ -118,7 +118,6 @@ func tooMany(scope string, code int, wait time.Duration, about string) answer {
 	h.Set("X-RateLimit-Scope", scope)
 	if global {
 		h.Set("X-RateLimit-Global", "true")
-		about = ""
 	}
 	return answer{
 		status: http.StatusTooManyRequests, header: h, body: body, code: code,

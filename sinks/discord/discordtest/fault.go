@@ -126,8 +126,12 @@ func (s *Server) asAnswer(c *call, a answer) answer {
 	now := time.Now()
 	a.until = now.Add(f.wait)
 	scope := f.Header.Get("X-RateLimit-Scope")
-	if scope != "user" && scope != "shared" {
+	switch scope {
+	case "":
 		return a // about everything
+	case "global":
+		a.about = c.global()
+		return a
 	}
 	a.about = c.key
 	s.mu.Lock()

@@ -94,9 +94,9 @@ func (s *Server) limit(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if b := s.bucket("global "+s.identity(c), s.config.Global); b != nil && !b.take(now) {
-		s.blameLimit(c, "")
-		return tooMany("global", 0, b.reset.Sub(now), "")
+	if b := s.bucket(c.global(), s.config.Global); b != nil && !b.take(now) {
+		s.blameLimit(c, c.global())
+		return tooMany("global", 0, b.reset.Sub(now), c.global())
 	}
 	a := answer{header: http.Header{}}
 	if b := s.bucket(c.key, s.routeLimit(c)); b != nil {
@@ -188,11 +188,11 @@ func (s *Server) bucket(name string, limit Limit) *bucket {
 	return b
 }
 
-// identity is whose global limit a request counts against: webhooks come from
-// one address.
-func (s *Server) identity(c *call) string {
+// global is the bucket of all requests of a bot, or of the address that webhooks
+// are called from.
+func (c *call) global() string {
 	if c.route.webhook {
-		return "address"
+		return "global"
 	}
-	return c.author
+	return "global " + c.author
 }

@@ -81,8 +81,9 @@ func (s *Server) judge(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.blameWait(c, "", now)
-	s.blameWait(c, c.key, now)
+	for _, bucket := range []string{"", c.global(), c.key} {
+		s.blameWait(c, bucket, now)
+	}
 	if gone := s.goneHooks[c.PathValue("webhook")]; c.route.webhook && c.knew(gone) {
 		s.blame(c, RuleGone, "it was told so at "+gone.Format(time.TimeOnly))
 	}

@@ -5,6 +5,7 @@ import (
 	"catalyst/internal/llm"
 	"catalyst/internal/llm/anthropic"
 	"catalyst/internal/llm/gemini"
+	"catalyst/internal/llm/llamacpp"
 	"catalyst/internal/llm/ollama"
 	"catalyst/internal/llm/openai"
 	"catalyst/sinks/console"
@@ -64,6 +65,7 @@ func providerKinds(client httpClient) []flows.Kind[llm.Provider] {
 	return []flows.Kind[llm.Provider]{
 		anthropic.Kind(client),
 		gemini.Kind(client),
+		llamacpp.Kind(client),
 		ollama.Kind(client),
 		openai.Kind(client),
 	}

@@ -129,7 +129,7 @@ var clients = map[string][]string{
 		"flows", "internal/broker", "internal/broker/embedded", "internal/broker/redis",
 		"sources/stream", "sinks/topic", "cmd/pipeline",
 	},
-	"github.com/google/uuid": {"flows", "internal/broker/embedded", "internal/broker/redis"},
+	"github.com/google/uuid": {"flows", "internal/llm/costs", "internal/broker/embedded", "internal/broker/redis"},
 }
 
 // extended are modules that are as good as the standard library.

@@ -144,7 +144,12 @@ func TestEachVariableHasItsEffect(t *testing.T) {
 		{"LLM_CACHE_TTL", "3600", nil, caching(func(c semanticcache.Config) any { return c.TTL }), 24 * time.Hour, time.Hour},
 
 		{"LLM_LOCAL_ENABLED", "0", nil, there("ollama"), true, false},
-		{"LLM_LOCAL_MAX_LENGTH", "500", nil, local(func(c ollama.Config) any { return c.MaxChars }), 1000, 500},
+		{"LLM_LOCAL_MAX_LENGTH", "500", nil, router(func(c llmrouter.Config) any {
+			length, _, _ := strings.Cut(c.Rules[1].When.String(), " and ") // the rule for ollama
+			return length
+		}), "chars < 1000", "chars < 500"},
+		{"LLM_BUDGET_DAY", "2.50", nil, func(_ *flows.Plan, r *resources) any { return r.models.config.Budget.Day.String() }, "50", "2.5"},
+		{"GEMINI_REQUESTS_PER_DAY", "500", nil, google(func(c gemini.Config) any { return c.RequestsPerDay }), 0, 500},
 		{"LLM_MODEL_NAME", "llama3.2", nil, local(func(c ollama.Config) any { return c.Model }), "mistral", "llama3.2"},
 		{"GPU_CLEANUP_INTERVAL_SEC", "60", nil, local(func(c ollama.Config) any { return c.KeepAlive }), "300", "60"},
 		{"OLLAMA_URL", "http://gpu:11434", nil, local(func(c ollama.Config) any { return c.BaseURL }), "", "http://gpu:11434"},

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"catalyst/internal/llm"
 	"catalyst/internal/llm/prices"
 	"catalyst/internal/llm/quota"
@@ -37,8 +35,16 @@ func (r *Router) pass(ctx context.Context, t *tier, q question) (_ []*news.Analy
 	}
 	defer reservation.Settle(quota.Used{}) // a second time, which does nothing, or after a panic
 	analyses, fault := r.ask(ctx, t, q, price, known, reservation)
-	end = fault
+	if fault == nil || !t.away() { // a model that is being loaded is no failure
+		end = fault
+	}
 	return analyses, true, fault
+}
+
+// away reports whether the server is being seen to and cannot be asked for now.
+func (t *tier) away() bool {
+	tended, ok := t.Provider.(llm.Tended)
+	return ok && tended.Ready() != nil
 }
 
 // unpriced refuses a call whose price nobody knows.
@@ -108,7 +114,6 @@ func share(amount, n, i int) int {
 // book enters a call into the book of costs: everything that was sent and answered,
 // or may have cost something.
 func (r *Router) book(t *tier, q question, response llm.Response, fault *llm.Error, call store.Call) {
-	call.ID = uuid.NewString()
 	call.Key, call.Source, call.Tickers = q.items[0].Key, q.items[0].Source, tickers(q.items)
 	call.Provider, call.Model, call.Prompt = t.name, t.Model(), q.prompt.ID
 	call.Status = status(fault)

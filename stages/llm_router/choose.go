@@ -108,7 +108,7 @@ func (r *Router) byPrice(q question) []*tier {
 		p := priced{t, 1<<63 - 1}
 		if t.absent == nil {
 			if price, ok := r.price(t); ok {
-				p.worst = price.Worst(q.tokens, t.limits.MaxTokens)
+				p.worst = price.Worst(q.tokens, t.limits.MaxTokens*len(q.items))
 			}
 		}
 		all = append(all, p)

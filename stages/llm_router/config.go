@@ -15,7 +15,7 @@ type Config struct {
 	Rules        []Rule        `yaml:"rules" doc:"which provider is asked first: the first rule that holds decides, without one the order of tiers"`
 	Strategy     string        `yaml:"strategy" enum:"ordered|cheapest_capable" doc:"ordered asks by rules and tiers; cheapest_capable asks whoever answers for least money, by the price of the longest answer"`
 	Concurrency  int           `yaml:"concurrency" doc:"calls at the same time with one provider, where it has no limit of its own"`
-	PerMinute    int           `yaml:"requests_per_minute" doc:"requests to one provider in any minute, where it has no limit of its own; -1 is no limit"`
+	PerMinute    int           `yaml:"requests_per_minute" doc:"requests to one provider in any minute, where it has no limit of its own and is no server at home; -1 is no limit"`
 	ItemsPerCall int           `yaml:"items_per_call" doc:"items of a batch that are asked about in one call, if they share prompt and provider; what such a call leaves open is asked about alone"`
 	Retries      int           `yaml:"retries" doc:"attempts with one provider while it is overloaded, limits the rate or cannot be reached"`
 	RetryDelay   time.Duration `yaml:"retry_delay" doc:"wait before the second attempt; it doubles, with jitter"`

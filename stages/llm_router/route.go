@@ -172,7 +172,7 @@ func (r *Router) askTier(ctx context.Context, t *tier, q question, last bool) (_
 		}
 		fault = f
 		policy := fault.Class.Policy()
-		if fault.Class == llm.Overloaded && sent {
+		if fault.Class == llm.Overloaded && sent && !t.away() {
 			r.log.Warn("llm_server_overload", "provider", t.name, "attempt", attempts, "error", fault)
 		}
 		wait, _ := t.breaker.state()

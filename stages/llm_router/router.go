@@ -99,12 +99,19 @@ func (r *Router) Start(ctx context.Context) error {
 	if err := r.Look(ctx); err != nil {
 		return err
 	}
+	var models []string
 	for _, t := range r.tiers {
+		if t.absent == nil && !t.limits.Free {
+			models = append(models, t.Model())
+		}
 		if s, ok := t.Provider.(flows.Starter); ok {
 			if err := s.Start(ctx); err != nil {
 				return fmt.Errorf("tier %s: %w", t.name, err)
 			}
 		}
+	}
+	for _, warning := range r.prices.Warnings(models, time.Now()) {
+		r.log.Warn("llm_price", "warning", warning)
 	}
 	r.memory.start()
 	return nil
@@ -164,7 +171,9 @@ func (r *Router) limits(p llm.Provider) (l llm.Limits) {
 		l = limited.Limits()
 	}
 	l.Concurrency = cmp.Or(l.Concurrency, r.config.Concurrency)
-	l.RequestsPerMinute = cmp.Or(l.RequestsPerMinute, r.config.PerMinute)
+	if !l.Free { // a server at home has places, and no rate
+		l.RequestsPerMinute = cmp.Or(l.RequestsPerMinute, r.config.PerMinute)
+	}
 	l.Timeout = cmp.Or(l.Timeout, r.config.Timeout)
 	l.FirstToken = cmp.Or(l.FirstToken, r.config.FirstToken)
 	return l

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"catalyst/internal/metrics"
 	"catalyst/internal/store"
 )
@@ -75,8 +77,12 @@ func New(open func() (store.Costs, error), keep time.Duration, log *slog.Logger)
 	return b
 }
 
-// Add books c at the next opportunity. It waits for nothing.
+// Add books c at the next opportunity, under an ID of its own if it has none. It waits
+// for nothing.
 func (b *Book) Add(c store.Call) {
+	if c.ID == "" {
+		c.ID = uuid.NewString()
+	}
 	b.mu.RLock() // what is taken before Close is stored by it
 	defer b.mu.RUnlock()
 	if b.closed {

@@ -307,6 +307,9 @@ func FuzzClean(f *testing.F) {
 			t.Fatalf("Cut(%q, %d) = %q is longer", clean, limit, cut)
 		}
 		escaped := Markdown(clean, limit)
+		if whole := Units(Markdown(clean, maxInput)); whole > size(clean) {
+			t.Fatalf("%q takes %d when it is escaped, more than %d", clean, whole, size(clean))
+		}
 		if Units(escaped) > limit {
 			t.Fatalf("Markdown(%q, %d) = %q is longer", clean, limit, escaped)
 		}

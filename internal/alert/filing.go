@@ -25,15 +25,19 @@ func badge(item *news.Item) string {
 	return strings.Join(parts, " · ")
 }
 
-// correcting matches what wires put into the headline of a corrected release.
-var correcting = regexp.MustCompile(`(?i)^\W*(?:update\W+)?(?:correcting\b|corrected version\b|corrected\s*[:\-–—/(]|correction\s*[:\-–—/(]|c o r r e c t i o n\b)` +
+// correcting matches what wires put into the headline of a corrected release, in
+// lower case.
+var correcting = regexp.MustCompile(`^\W*(?:update\W+)?(?:correcting\b|corrected version\b|corrected\s*[:\-–—/(]|correction\s*[:\-–—/(]|c o r r e c t i o n\b)` +
 	`|\bcorrecting and replacing\b|[(\[/]\s*correct(?:ed|ion)\s*[)\]/]|[-–—]\s*correct(?:ed|ion)$`)
 
 // Corrects reports whether an item replaces or amends an earlier one: an amended
 // filing (8-K/A), or a release whose headline says so ("CORRECTING and REPLACING …").
 func Corrects(item *news.Item) bool {
-	return strings.HasSuffix(strings.ToUpper(strings.TrimSpace(item.Form)), "/A") ||
-		correcting.MatchString(Clean(item.Title))
+	if strings.HasSuffix(strings.ToUpper(strings.TrimSpace(item.Form)), "/A") {
+		return true
+	}
+	title := strings.ToLower(Clean(item.Title))
+	return (strings.Contains(title, "correct") || strings.Contains(title, "c o r r e c t")) && correcting.MatchString(title)
 }
 
 // filing names what the numbers in the badge stand for.

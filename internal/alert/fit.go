@@ -1,6 +1,9 @@
 package alert
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // At most so much is added where an age is shown, and to make a banner stand out.
 const (
@@ -76,7 +79,21 @@ func (c *Card) size() int {
 	return n
 }
 
-func size(s string) int { return Units(Markdown(s, maxInput)) }
+// size is what s takes when it is escaped, or a little more: [Markdown] without
+// writing it.
+func size(s string) int {
+	n := Units(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\n',
+			c == ':' && strings.HasPrefix(s[i:], "://"),
+			c == '@' && pings(s[i+1:]),
+			strings.IndexByte(markup, c) >= 0:
+			n++
+		}
+	}
+	return n + 1 // as each line, the first may begin with a mark
+}
 
 // fit cuts s so that it takes at most limit units when it is escaped.
 func fit(s string, limit int) string {

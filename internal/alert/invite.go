@@ -14,15 +14,27 @@ var invite = regexp.MustCompile(`(?i)(?:https?:/{0,2})?(?:[a-z0-9-]+\.)*(?:` +
 	`discord(?:app)?\s?\.\s?com\s?/\s?(?:api/)?(?:invite|oauth2)|` +
 	`discord\s?\.\s?(?:gg|me|li|io)|(?:dsc|invite)\s?\.\s?gg)\s?/\s?\S*`)
 
+// invites reports whether there is an invitation in folded text. The search is what
+// costs, and is mostly not needed.
+func invites(text string) bool {
+	text = strings.ToLower(text)
+	for _, name := range []string{"discord", "dsc", "invite"} {
+		if strings.Contains(text, name) {
+			return invite.MatchString(text)
+		}
+	}
+	return false
+}
+
 func withoutInvites(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return ascii(r) == '/' }) < 0 {
-		return s // no invitation, and the search for one is what costs
-	}
-	text, from := fold(s)
-	found := invite.FindAllStringIndex(text, -1)
-	if found == nil {
 		return s
 	}
+	text, from := fold(s)
+	if !invites(text) {
+		return s
+	}
+	found := invite.FindAllStringIndex(text, -1)
 	var b strings.Builder
 	end := 0
 	for _, place := range found {

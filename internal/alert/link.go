@@ -24,7 +24,7 @@ func Link(raw string) string {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return ""
 	}
-	if address, _ := fold(u.Host + u.Path); invite.MatchString(address) {
+	if address, _ := fold(u.Host + u.Path); invites(address) {
 		return "" // however it is written
 	}
 	host, err := idna.Punycode.ToASCII(strings.ToLower(u.Hostname()))
@@ -33,7 +33,7 @@ func Link(raw string) string {
 	}
 	u.Host = host + port(u)
 	link := u.String()
-	if len(link) > maxLink || invite.MatchString(link) || visible(link) != link {
+	if len(link) > maxLink || invites(link) || visible(link) != link {
 		return ""
 	}
 	return link

@@ -6,6 +6,8 @@ package llm
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"time"
@@ -38,6 +40,13 @@ type (
 		Available(ctx context.Context) error
 	}
 
+	// Accounted is a Provider that asks on somebody's account.
+	Accounted interface {
+		// Account tells one account at one address from another, and no secret: what is
+		// known of one says nothing of the other. See [AccountOf].
+		Account() string
+	}
+
 	// Tended is a Provider whose server is looked after by package local: its model
 	// is loaded, watched and now and then recycled.
 	Tended interface {
@@ -49,6 +58,12 @@ type (
 		Vitals() Vitals
 	}
 )
+
+// AccountOf is a short hash of a key and the address it is used at.
+func AccountOf(key, base string) string {
+	hash := sha256.Sum256([]byte(base + "\x00" + key))
+	return hex.EncodeToString(hash[:4])
+}
 
 // Vitals are how a local server is.
 type Vitals struct {

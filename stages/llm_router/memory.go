@@ -42,7 +42,7 @@ func newMemory(notes store.Notes, log *slog.Logger) *memory {
 // another one, and is asked at once.
 func noteName(t *tier) string {
 	name := "breaker/" + t.name + "/" + t.Model()
-	if a, ok := t.Provider.(interface{ Account() string }); ok {
+	if a, ok := t.Provider.(llm.Accounted); ok {
 		name += "/" + a.Account()
 	}
 	return name

@@ -120,6 +120,9 @@ type provider struct {
 func (p *provider) Name() string  { return p.name }
 func (p *provider) Model() string { return p.config.Model }
 
+// Account implements [llm.Accounted].
+func (p *provider) Account() string { return llm.AccountOf(p.config.Key.Reveal(), p.config.BaseURL) }
+
 func (p *provider) Limits() llm.Limits { return p.limits }
 
 func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {

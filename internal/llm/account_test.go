@@ -35,6 +35,16 @@ func TestThoughtsAreCounted(t *testing.T) {
 	}, llmtest.Step{}, llmtest.Step{Thoughts: thoughts})
 }
 
+// Some servers count what was thought only into the total.
+func TestThoughtsInTheTotal(t *testing.T) {
+	w := newWire(t, "openai", llmtest.Step{Status: 200, Header: headers("Content-Type", "text/event-stream"), Body: `data: {"choices":[{"delta":{"content":"yes"},"finish_reason":"stop"}],` +
+		`"usage":{"prompt_tokens":100,"completion_tokens":5,"total_tokens":405}}` + "\n\ndata: [DONE]\n\n"})
+	got, err := w.Complete(t.Context(), request(t))
+	if err != nil || got.TokensIn != 100 || got.TokensOut != 305 {
+		t.Errorf("%d tokens in, %d out, error %v; want 100 and 305", got.TokensIn, got.TokensOut, err)
+	}
+}
+
 func TestCachedTokensAreCounted(t *testing.T) {
 	for _, name := range []string{"openai", "llamacpp", "gemini"} {
 		got, err := newWire(t, name).Complete(t.Context(), request(t))

@@ -58,6 +58,7 @@ func TestBodies(t *testing.T) {
 		{"unknown field", with(`"ID":"1","content":"c"`), 50035, "_misc DICT_TYPE_CONVERT"},
 		{"unknown field of an embed", embed(`"colour":1`), 50035, "_misc DICT_TYPE_CONVERT"},
 		{"another type", with(`"content":1`), 50035, "_misc DICT_TYPE_CONVERT"},
+		{"null for nothing", with(`"content":null,"embeds":[{"title":"t"}]`), 50035, "content BASE_TYPE_REQUIRED"},
 		{"null", `{"content":"c","allowed_mentions":{"parse":null}}`, 50035, "allowed_mentions.parse BASE_TYPE_REQUIRED"},
 		{"no allowed_mentions", `{"content":"c"}`, 50035, "allowed_mentions BASE_TYPE_REQUIRED"},
 		{"a kind of mention", `{"content":"c","allowed_mentions":{"parse":["here"]}}`, 50035, "allowed_mentions.parse BASE_TYPE_CHOICES"},

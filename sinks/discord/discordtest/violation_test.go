@@ -41,7 +41,10 @@ func TestWaitForTheReset(t *testing.T) {
 		send() // another process
 		time.Sleep(4 * time.Second)
 		send()
-		blamed(t, s, "[5 did not wait]")
+		send()
+		time.Sleep(time.Second)
+		send() // too early, and over a limit that it knows: blamed once
+		blamed(t, s, "[5 did not wait 10 did not wait]")
 	})
 }
 

@@ -153,6 +153,7 @@ func TestWorseThanWorst(t *testing.T) {
 			t.Errorf("level %v", got)
 		}
 		refused(t, q, cents(0.1), llm.Budget)
+		spend(t, q, cents(0))
 	})
 }
 
@@ -182,7 +183,7 @@ func TestScopes(t *testing.T) {
 			Ask{Provider: "gemini", Tickers: []string{"D", "C"}, NanoDollars: 2}, "ticker C"},
 		{"what is left over goes to the first", func(c *Config) { c.EachTicker = 10 },
 			[]Ask{{Provider: "gemini", Tickers: []string{"A", "B"}, NanoDollars: 19}, {Provider: "gemini", Tickers: []string{"B"}, NanoDollars: 1}},
-			Ask{Provider: "gemini", Tickers: []string{"B"}, NanoDollars: 1}, "ticker B"},
+			Ask{Provider: "gemini", Tickers: []string{"A"}, NanoDollars: 1}, "ticker A"},
 		{"names that look like others", func(c *Config) {
 			c.EachSource = 10
 			c.EachTicker = 10

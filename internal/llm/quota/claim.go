@@ -55,7 +55,7 @@ func (q *Quota) claim(g *gate, a Ask, now time.Time) *claim {
 	if !a.Limits.Free {
 		c.scopes = q.purse.scopes(a, c.date)
 	}
-	if a.paid() {
+	if a.NanoDollars > 0 { // what costs nothing is asked of no budget
 		for _, s := range c.scopes {
 			if s.limit >= 0 {
 				amount := s.share(a.NanoDollars)
@@ -93,10 +93,7 @@ func (c *claim) tooLarge() *llm.Error {
 // difference is what settling adds to the meters.
 func (c *claim) difference(u Used) []store.Meter {
 	meters := make([]store.Meter, 0, 4)
-	used, reserved := max(0, u.NanoDollars), int64(0)
-	if c.ask.paid() {
-		reserved = c.ask.NanoDollars
-	}
+	used, reserved := max(0, u.NanoDollars), max(0, c.ask.NanoDollars)
 	for _, s := range c.scopes {
 		took := s.share(reserved)
 		if s.limit < 0 { // counts what was spent

@@ -47,9 +47,6 @@ type Ask struct {
 // tokens counts towards the limit of a minute.
 func (a Ask) tokens() int64 { return int64(max(0, a.TokensIn)) + int64(max(0, a.TokensOut)) }
 
-// paid reports whether budgets are asked about the call.
-func (a Ask) paid() bool { return !a.Limits.Free && a.NanoDollars > 0 }
-
 // Used is what a call did use.
 type Used struct {
 	TokensIn, TokensOut int

@@ -658,6 +658,7 @@ func TestLearn(t *testing.T) {
 			{Kind: llm.RequestsMinute, Limit: 1 << 30, Remaining: 1 << 30, Reset: time.Now().Add(time.Minute)},
 			{Kind: "bananas", Limit: 0, Remaining: 0},
 		})
+		a := Ask{Provider: "p", Model: "m", Limits: limits}
 		for range 10 {
 			must(t, q, a)
 		}

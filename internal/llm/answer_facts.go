@@ -12,6 +12,9 @@ import (
 const (
 	maxUnverified     = 10 // listed
 	maxUnverifiedText = 40 // characters of one
+
+	maxClaims = 40        // figures of a verdict that are looked up
+	maxLooked = 256 << 10 // bytes of a text they are looked up in; no model is shown more
 )
 
 // unverified lists the figures and tickers of a verdict that item does not have, as
@@ -45,13 +48,14 @@ func unverified(a *news.Analysis, item *news.Item) []string {
 // claims are the figures of a verdict that must come from the item.
 func claims(said string, a *news.Analysis) []figure {
 	var all []figure
-	for at := 0; at < len(said); {
+	for at := 0; at < len(said) && len(all) < maxClaims; {
 		f, end, ok := nextFigure(said, at, anyDigit)
 		if !ok {
 			break
 		}
 		f.text = said[f.start:end]
-		if !common(said, f, end, a) {
+		same := func(c figure) bool { return c.value == f.value && c.percent == f.percent && c.money == f.money }
+		if !common(said, f, end, a) && !slices.ContainsFunc(all, same) {
 			all = append(all, f)
 		}
 		at = end
@@ -61,7 +65,7 @@ func claims(said string, a *news.Analysis) []figure {
 
 // missingFigures are those of want that item does not have.
 func missingFigures(want []figure, item *news.Item) []figure {
-	texts := slices.Concat([]string{item.Title, item.Summary, item.Body}, item.Items, item.Tickers, []string{item.Form})
+	texts := slices.Concat(textsOf(item), item.Items, item.Tickers, []string{item.Form})
 	for _, text := range texts {
 		want = lookUp(want, text, nextFigure, 1)
 	}
@@ -79,6 +83,15 @@ func missingFigures(want []figure, item *news.Item) []figure {
 		}
 	}
 	return want
+}
+
+// textsOf is what item says, as far as it is looked at.
+func textsOf(item *news.Item) []string {
+	texts := []string{item.Title, item.Summary, item.Body}
+	for i, text := range texts {
+		texts[i] = text[:min(len(text), maxLooked)]
+	}
+	return texts
 }
 
 // lookUp returns those of want that no figure of text is. A figure without a scale counts
@@ -153,7 +166,9 @@ func missingPhases(said string, item *news.Item) []string {
 	if missing == 0 {
 		return nil
 	}
-	missing &^= phases(item.Title) | phases(item.Summary) | phases(item.Body)
+	for _, text := range textsOf(item) {
+		missing &^= phases(text)
+	}
 	var all []string
 	for i, name := range []string{"1", "2", "3", "4"} {
 		if missing&(1<<i) != 0 {
@@ -174,12 +189,12 @@ func phases(text string) (set uint8) {
 			return set
 		}
 		text = strings.TrimPrefix(text[i+len(word):], "s")
-		rest := text
+		rest := text[:min(len(text), 24)] + " "
 		for range 3 { // "Phase 1/2", "Phases II and III"
 			rest = strings.TrimLeft(rest, " -/,&\u00a0\n")
 			rest = strings.TrimPrefix(strings.TrimPrefix(rest, "and "), "or ")
-			n := strings.IndexFunc(rest+" ", func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-			p := phaseNumber[strings.TrimRight(rest[:n], "abc")]
+			n := strings.IndexFunc(rest, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+			p := phaseNumber[strings.TrimRight(rest[:max(n, 0)], "abc")]
 			if p == 0 {
 				break
 			}
@@ -207,7 +222,7 @@ func hasTicker(item *news.Item, symbol string) bool {
 	if slices.ContainsFunc(item.Tickers, func(t string) bool { return dashed.Replace(strings.ToUpper(t)) == symbol }) {
 		return true
 	}
-	for _, text := range []string{item.Title, item.Summary, item.Body} {
+	for _, text := range textsOf(item) {
 		for _, spelled := range []string{symbol, strings.Replace(symbol, "-", ".", 1), strings.Replace(symbol, "-", "/", 1)} {
 			if hasWord(text, spelled) {
 				return true

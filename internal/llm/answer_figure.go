@@ -40,10 +40,10 @@ func nextFigure(text string, at int, first digits) (figure, int, bool) {
 	for ; at < len(text); at++ {
 		if digitAt(text, at) {
 			i := at
-			for i < len(text)-1 && (text[i] == '0' || text[i] == '.') && (digitAt(text, i+1) || text[i+1] == '.') {
-				i++
+			for i < at+6 && (text[i] == '0' || text[i] == '.') && i+1 < len(text) && (digitAt(text, i+1) || text[i+1] == '.') {
+				i++ // the zeros of 0.05
 			}
-			if digitAt(text, i) && first&(1<<(text[i]-'0')) == 0 {
+			if digitAt(text, i) && text[i] != '0' && first&(1<<(text[i]-'0')) == 0 {
 				for at = i; at+1 < len(text) && (digitAt(text, at+1) || (text[at+1] == ',' || text[at+1] == '.') && digitAt(text, at+2)); {
 					at++
 				}

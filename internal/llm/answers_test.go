@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"catalyst/internal/llm"
 	"catalyst/internal/news"
@@ -121,4 +122,39 @@ func FuzzParseAnswers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The work is in proportion to what is read, whatever that is: a megabyte of an item, and one of
+// an answer, made to be read again and again.
+func TestAnswersAreReadInLinearTime(t *testing.T) {
+	many := func(s string) string { return strings.Repeat(s, 1<<20/len(s)) }
+	claims := strings.Repeat("$77,001 88% $ABC phase 3 ", 40)
+	for name, c := range map[string]struct{ text, body string }{
+		"digits":           {good, many("9")},
+		"zeros":            {good, many("0")},
+		"zeros and points": {good, many("0.")},
+		"thousands":        {good, many("4,444,")},
+		"ranges":           {good, many("4-4-")},
+		"currencies":       {good, many("$ US$")},
+		"numerals":         {saying(claims), "in thousands, in millions " + many("four twenty-")},
+		"claims":           {saying(claims), "in thousands, in millions " + many("77 ABCD phase ")},
+		"half tickers":     {saying("$AAAA"), many("A")},
+		"planted":          {saying(claims), `{"direction": "reasoning"` + many("$77,001 8")},
+		"open objects":     {many(`{"a":[`), ""},
+		"open texts":       {many(`{"a`), ""},
+		"many fields":      {many(`{"a":{"a":{"a":{"b":1,`), ""},
+		"long texts":       {strings.Repeat(`{"a":"`+strings.Repeat("x", 1<<16)+`"} `, 16), ""},
+		"slashes":          {`{"a":"` + many(`\`), ""},
+		"words":            {good + many("direction "), ""},
+	} {
+		start := time.Now()
+		item := &news.Item{Body: c.body}
+		llm.ParseAnswer(c.text, item)
+		llm.ParseAnswers(c.text, []*news.Item{item, item})
+		if took := time.Since(start); took > 5*time.Second { // most take milliseconds, none half a second
+			t.Errorf("%s: %v", name, took)
+		} else {
+			t.Log(name, took)
+		}
+	}
 }

@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"catalyst/flows"
 	"catalyst/internal/config"
 	"catalyst/internal/llm"
 	"catalyst/internal/llm/costs"
@@ -58,6 +62,11 @@ type models struct {
 func (r *resources) readLLM(reader *config.Reader, value *yaml.Node) []string {
 	r.models.config = defaultLLM
 	reader.Decode("llm", value, value, &r.models.config)
+	for _, name := range slices.Sorted(maps.Keys(r.models.config.Budget.Providers)) {
+		if !slices.ContainsFunc(r.providers, func(p flows.Spec[llm.Provider]) bool { return p.Name == name }) {
+			reader.Report(value, "llm.budget.providers", "write the name of one of providers", "there is no provider %q", name)
+		}
+	}
 	return nil
 }
 
@@ -105,8 +114,26 @@ func (r *resources) Quota() (*quota.Quota, error) {
 			meters, closer = local, local.Close
 		}
 		q := quota.New(r.models.config.Budget, meters, r.log)
-		return q, func() error { return errors.Join(q.Close(), closer()) }, nil
+		if o, err := r.Operator(); err == nil {
+			q.OnLevel(func(c quota.Change) { pageBudget(o, c) })
+		}
+		return q, func() error { return errors.Join(q.Close(), closer()) }, q.Start(ctx)
 	})
+}
+
+// pageBudget tells the operator that the day's budget is used up to a level, each day
+// anew.
+func pageBudget(o *operator.Operator, c quota.Change) {
+	if c.To == quota.OK || c.To < c.From {
+		return
+	}
+	text := map[quota.Level]string{
+		quota.Warning:  "from now on only cheap calls are made",
+		quota.Critical: "from now on only the cheapest calls are made",
+		quota.Over:     "until midnight UTC items get the free models, or none",
+	}[c.To]
+	o.Page("budget/"+time.Now().UTC().Format(time.DateOnly)+"/"+c.To.String(),
+		fmt.Sprintf("$%.2f of the day's $%.2f for models are spent: %s", float64(c.Spent)/1e9, float64(c.Limit)/1e9, text))
 }
 
 // CostBook returns the book of what calls cost.

@@ -92,7 +92,7 @@ func unknownPrompt(name string, all map[string]Prompt) string {
 	if s := config.Suggest(name, names); s != "" {
 		text += fmt.Sprintf("; did you mean %q?", s)
 	}
-	return text + " There are " + strings.Join(names, ", ") + "; put " + name + ".txt into dir to add it"
+	return text + "; there are " + strings.Join(names, ", ") + "; put " + name + ".txt into dir to add it"
 }
 
 // Of is the prompt for item: that of the first rule that is true. A rule that fails

@@ -72,12 +72,12 @@ func missingFigures(want []figure, item *news.Item) []figure {
 	for _, text := range texts[:3] {
 		want = lookUp(want, text, nextNumeral, 1)
 	}
-	if len(want) > 0 && saysOf(texts[:3], "thousands", "000s", "000's") {
+	if len(want) > 0 && saysOf(texts[:3], "thousands", "Thousands", "THOUSANDS", "000s", "000's") {
 		for _, text := range texts[:3] {
 			want = lookUp(want, text, nextFigure, 1e3)
 		}
 	}
-	if len(want) > 0 && saysOf(texts[:3], "in millions", "in million", "millions of") {
+	if len(want) > 0 && saysOf(texts[:3], "in million", "In million", "IN MILLION", "millions of", "Millions of", "MILLIONS OF") {
 		for _, text := range texts[:3] {
 			want = lookUp(want, text, nextFigure, 1e6)
 		}
@@ -124,10 +124,9 @@ func lookUp(want []figure, text string, next func(string, int, digits) (figure, 
 	return want
 }
 
-// saysOf reports whether one of texts has one of words, in any case.
+// saysOf reports whether one of texts has one of words.
 func saysOf(texts []string, words ...string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool {
-		text = strings.ToLower(text)
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 	})
 }

@@ -413,6 +413,9 @@ func nextNumeral(text string, at int, _ digits) (figure, int, bool) {
 			break
 		}
 		at = end
+		if end-start < 3 || strings.IndexByte("otfsenh", text[start]|0x20) < 0 { // no numeral begins so
+			continue
+		}
 		value, ok := numerals[strings.ToLower(text[start:end])]
 		if !ok {
 			continue

@@ -154,6 +154,10 @@ func (s *Server) Close() {
 	})
 }
 
+// Handler is the server without its address, for tests whose time is synctest's. Its
+// answers must not wait: what ends with Stalls, or a Hold, waits for the machine.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
 // Script adds steps, each for one request for an answer.
 func (s *Server) Script(steps ...Step) {
 	s.mu.Lock()

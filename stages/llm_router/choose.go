@@ -108,7 +108,7 @@ func (r *Router) byPrice(q question) []*tier {
 		p := priced{t, 1<<63 - 1}
 		if t.absent == nil {
 			if price, ok := r.price(t); ok {
-				p.worst = price.Worst(q.tokens, t.limits.MaxTokens*len(q.items))
+				p.worst = price.Worst(q.tokens, q.longest(t))
 			}
 		}
 		all = append(all, p)
@@ -151,8 +151,8 @@ func (r *Router) refuse(ctx context.Context, t *tier, q question, c *choice) *re
 	if limit := t.limits.MaxChars; limit > 0 && c.textLen > limit {
 		return &refusal{tier: t, why: fmt.Sprintf("takes %d characters, the text has %d", limit, c.textLen), tooLong: true}
 	}
-	if limit := t.limits.Context; limit > 0 && q.tokens+t.limits.MaxTokens > limit {
-		return &refusal{tier: t, why: fmt.Sprintf("its context of %d tokens does not hold about %d and an answer of %d", limit, q.tokens, t.limits.MaxTokens), tooLong: true}
+	if limit := t.limits.Context; limit > 0 && q.tokens+q.longest(t) > limit {
+		return &refusal{tier: t, why: fmt.Sprintf("its context of %d tokens does not hold about %d and an answer of %d", limit, q.tokens, q.longest(t)), tooLong: true}
 	}
 	if tended, ok := t.Provider.(llm.Tended); ok {
 		if fault := tended.Ready(); fault != nil {
@@ -211,10 +211,13 @@ func (r *Router) quotaAsk(t *tier, q question, price prices.Price) quota.Ask {
 	return quota.Ask{
 		Provider: t.name, Model: t.Model(), Limits: t.limits,
 		Source: q.items[0].Source, Tickers: tickers(q.items),
-		TokensIn: q.tokens, TokensOut: t.limits.MaxTokens * len(q.items),
-		NanoDollars: price.Worst(q.tokens, t.limits.MaxTokens*len(q.items)),
+		TokensIn: q.tokens, TokensOut: q.longest(t),
+		NanoDollars: price.Worst(q.tokens, q.longest(t)),
 	}
 }
+
+// longest is how many tokens t's answer to q has at most.
+func (q question) longest(t *tier) int { return max(q.request.MaxTokens, t.limits.MaxTokens) }
 
 // tickers are those of all items, each once.
 func tickers(items []*news.Item) []string {

@@ -51,6 +51,7 @@ func (r *Router) together(ctx context.Context, group []*flows.Message) (left []*
 		return group
 	}
 	t := c.able[0]
+	q.request.MaxTokens = max(q.request.MaxTokens, t.limits.MaxTokens) // a model that thinks needs what it has
 	q.request.Timeout, q.request.FirstToken = t.limits.Timeout*2, t.limits.FirstToken
 	analyses, sent, fault := r.pass(ctx, t, q)
 	if fault != nil {

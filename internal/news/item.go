@@ -34,6 +34,8 @@ type Item struct {
 	// numbers ("2.02").
 	Form  string   `json:"form,omitempty" expr:"form"`
 	Items []string `json:"items,omitempty" expr:"items"`
+	// Amends is the key of the item that this one corrects, where its source knows.
+	Amends string `json:"amends,omitempty" expr:"amends"`
 	// Score is the signed prescale score; Reasons are the terms that made it.
 	Score   float64  `json:"score,omitempty" expr:"score"`
 	Reasons []string `json:"reasons,omitempty" expr:"reasons"`

@@ -154,31 +154,15 @@ func (g *Guard) End(jobs ...*Job) {
 	}
 }
 
-// lookUp fills in what was done before. What the ledger would not take earlier
-// it must take now: else a restart would not know of it.
+// lookUp fills in what was done before.
 func (g *Guard) lookUp(ctx context.Context, jobs []*Job) error {
-	ledger, err := g.Open()
-	if err != nil {
-		return err
-	}
 	keys := make([]string, len(jobs))
-	var late []store.Effect
-	g.mu.Lock()
 	for i, job := range jobs {
 		keys[i] = job.Key
-		if e, found := g.unrecorded[job.Key]; found {
-			late = append(late, e)
-		}
 	}
-	g.mu.Unlock()
-	if len(late) > 0 {
-		if err := g.Record(ctx, late...); err != nil {
-			return err
-		}
-	}
-	effects, err := ledger.Effects(ctx, keys)
+	effects, err := g.Effects(ctx, keys...)
 	if err != nil {
-		return outage(ctx, err)
+		return err
 	}
 	for i, job := range jobs {
 		job.Effect = effects[i]
@@ -187,9 +171,57 @@ func (g *Guard) lookUp(ctx context.Context, jobs []*Job) error {
 	return nil
 }
 
+// Effects returns what is recorded under keys, in their order. What the ledger would
+// not take earlier it must take now: else a restart would not know of it.
+func (g *Guard) Effects(ctx context.Context, keys ...string) ([]store.Effect, error) {
+	ledger, err := g.Open()
+	if err != nil {
+		return nil, err
+	}
+	var late []store.Effect
+	g.mu.Lock()
+	for _, key := range keys {
+		if e, found := g.unrecorded[key]; found {
+			late = append(late, e)
+		}
+	}
+	g.mu.Unlock()
+	if len(late) > 0 {
+		if err := g.Record(ctx, late...); err != nil {
+			return nil, err
+		}
+	}
+	effects, err := ledger.Effects(ctx, keys)
+	if err != nil {
+		return nil, outage(ctx, err)
+	}
+	return effects, nil
+}
+
+// Held reports whether somebody has a job for key.
+func (g *Guard) Held(key string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, held := g.held[key]
+	return held
+}
+
+// Intend stores effects that are about to be made. Unlike with [Guard.Record], what
+// cannot be stored is forgotten, and must not be made.
+func (g *Guard) Intend(ctx context.Context, effects ...store.Effect) error {
+	ledger, err := g.Open()
+	if err != nil {
+		return err
+	}
+	if err := ledger.Record(ctx, effects, g.Keep); err != nil {
+		return outage(ctx, err)
+	}
+	return nil
+}
+
 // Record stores effects that were made. It does not end with ctx, as they
 // would be made again. What cannot be stored is remembered by g, and stored
-// before the next job for its key begins.
+// before the next job for its key begins or its effect is asked for.
 func (g *Guard) Record(ctx context.Context, effects ...store.Effect) error {
 	ledger, err := g.Open()
 	if err == nil {

@@ -37,6 +37,10 @@ type Ledger interface {
 
 	// Record stores effects for at least keep, replacing what was under their keys.
 	Record(ctx context.Context, effects []Effect, keep time.Duration) error
+
+	// Pending returns up to limit effects that were last recorded as pending, before a
+	// time, and whose keys begin with prefix: the oldest first.
+	Pending(ctx context.Context, prefix string, before time.Time, limit int) ([]Effect, error)
 }
 
 // An Effect is something done in the outside world that must happen once.
@@ -47,6 +51,8 @@ type Effect struct {
 	ID string
 	// State is the sink's own note on what was last shown, to skip equal edits.
 	State string
+	// Pending says that something is still to follow: see [Ledger.Pending].
+	Pending bool
 	// At is when it was recorded, set by the Ledger.
 	At time.Time
 }

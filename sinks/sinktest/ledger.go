@@ -1,8 +1,11 @@
 package sinktest
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,4 +87,20 @@ func (l *Ledger) Record(ctx context.Context, effects []store.Effect, keep time.D
 		l.effects[e.Key] = e
 	}
 	return nil
+}
+
+func (l *Ledger) Pending(ctx context.Context, prefix string, before time.Time, limit int) ([]store.Effect, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := cmp.Or(ctx.Err(), l.onLookUp); err != nil {
+		return nil, err
+	}
+	var found []store.Effect
+	for key, e := range l.effects {
+		if e.Pending && e.At.Before(before) && strings.HasPrefix(key, prefix) {
+			found = append(found, e)
+		}
+	}
+	slices.SortFunc(found, func(a, b store.Effect) int { return a.At.Compare(b.At) })
+	return found[:min(len(found), limit)], nil
 }

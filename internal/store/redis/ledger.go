@@ -3,7 +3,9 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"catalyst/internal/store"
@@ -11,7 +13,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const effectKey = ":effect:"
+const (
+	effectKey = ":effect:"
+	// pendingKey is a sorted set of the keys of pending effects, by when they were
+	// recorded in milliseconds.
+	pendingKey = ":effects_pending"
+)
 
 // Effects implements [store.Ledger].
 func (s *Store) Effects(ctx context.Context, keys []string) ([]store.Effect, error) {
@@ -21,7 +28,7 @@ func (s *Store) Effects(ctx context.Context, keys []string) ([]store.Effect, err
 	found := make([]*redis.SliceCmd, len(keys))
 	pipe := s.client.Pipeline()
 	for i, key := range keys {
-		found[i] = pipe.HMGet(ctx, s.key(effectKey, key), "id", "state", "at")
+		found[i] = pipe.HMGet(ctx, s.key(effectKey, key), "id", "state", "at", "pending")
 	}
 	_, err := pipe.Exec(ctx)
 	if err := failure(found, err); err != nil {
@@ -41,7 +48,7 @@ func (s *Store) Effects(ctx context.Context, keys []string) ([]store.Effect, err
 func effect(key string, fields []any) (store.Effect, error) {
 	var text [3]string
 	missing := 0
-	for i := range text {
+	for i := range text { // "pending" is not in what earlier versions wrote
 		switch v := fields[i].(type) {
 		case string:
 			text[i] = v
@@ -56,7 +63,7 @@ func effect(key string, fields []any) (store.Effect, error) {
 	if err != nil || missing > 0 {
 		return store.Effect{}, fmt.Errorf("the record is damaged: id %.100q, at %.100q", text[0], text[2])
 	}
-	return store.Effect{Key: key, ID: text[0], State: text[1], At: time.UnixMilli(ms)}, nil
+	return store.Effect{Key: key, ID: text[0], State: text[1], Pending: fields[3] == "1", At: time.UnixMilli(ms)}, nil
 }
 
 // Record implements [store.Ledger]. An effect and its time to live are set in one
@@ -72,11 +79,58 @@ func (s *Store) Record(ctx context.Context, effects []store.Effect, keep time.Du
 	pipe := s.client.TxPipeline()
 	for _, e := range effects {
 		key := s.key(effectKey, e.Key)
-		pipe.HSet(ctx, key, "id", e.ID, "state", e.State, "at", now)
+		pipe.HSet(ctx, key, "id", e.ID, "state", e.State, "at", now, "pending", e.Pending)
 		pipe.PExpire(ctx, key, keep)
+		if e.Pending {
+			pipe.ZAdd(ctx, s.prefix+pendingKey, redis.Z{Score: float64(now), Member: e.Key})
+		} else {
+			pipe.ZRem(ctx, s.prefix+pendingKey, e.Key)
+		}
 	}
 	if err := failure(pipe.Exec(ctx)); err != nil {
 		return fmt.Errorf("record effects: %w", err)
 	}
 	return nil
+}
+
+// pendingPage is how many keys are looked at with one question.
+const pendingPage = 500
+
+// Pending implements [store.Ledger]. Keys whose effect has expired it forgets.
+func (s *Store) Pending(ctx context.Context, prefix string, before time.Time, limit int) ([]store.Effect, error) {
+	var found []store.Effect
+	for from := int64(0); len(found) < limit; from += pendingPage {
+		keys, err := s.client.ZRangeArgs(ctx, redis.ZRangeArgs{
+			Key: s.prefix + pendingKey, ByScore: true, Start: "-inf", Stop: fmt.Sprintf("(%d", before.UnixMilli()),
+			Offset: from, Count: pendingPage,
+		}).Result()
+		if err != nil {
+			return nil, fmt.Errorf("list pending effects: %w", err)
+		}
+		full := len(keys) == pendingPage
+		keys = slices.DeleteFunc(keys, func(key string) bool { return !strings.HasPrefix(key, prefix) })
+		effects, err := s.Effects(ctx, keys)
+		if err != nil {
+			return nil, err
+		}
+		var expired []any
+		for i, e := range effects {
+			switch {
+			case e.At.IsZero():
+				expired = append(expired, keys[i])
+			case e.Pending && e.At.Before(before) && len(found) < limit:
+				found = append(found, e)
+			}
+		}
+		if len(expired) > 0 {
+			if err := s.client.ZRem(ctx, s.prefix+pendingKey, expired...).Err(); err != nil {
+				return nil, fmt.Errorf("forget pending effects: %w", err)
+			}
+			from -= int64(len(expired)) // the rest has moved up
+		}
+		if !full {
+			break
+		}
+	}
+	return found, nil
 }

@@ -18,7 +18,7 @@ func (s *Store) Effects(ctx context.Context, keys []string) ([]store.Effect, err
 	}
 	err := s.db.Snapshot(ctx, func(tx *sql.Tx) error {
 		find, err := tx.PrepareContext(ctx, `
-			SELECT key, id, state, at FROM effects WHERE pipeline = ? AND key = ? AND expires > ?`)
+			SELECT key, id, state, pending, at FROM effects WHERE pipeline = ? AND key = ? AND expires > ?`)
 		if err != nil {
 			return err
 		}
@@ -27,7 +27,7 @@ func (s *Store) Effects(ctx context.Context, keys []string) ([]store.Effect, err
 		for i, key := range keys {
 			var e store.Effect
 			var at int64
-			err := find.QueryRowContext(ctx, s.pipeline, key, now).Scan(&e.Key, &e.ID, &e.State, &at)
+			err := find.QueryRowContext(ctx, s.pipeline, key, now).Scan(&e.Key, &e.ID, &e.State, &e.Pending, &at)
 			if errors.Is(err, sql.ErrNoRows) {
 				continue
 			}
@@ -54,9 +54,10 @@ func (s *Store) Record(ctx context.Context, effects []store.Effect, keep time.Du
 		now := time.Now()
 		for _, e := range effects {
 			_, err := tx.Exec(`
-				INSERT INTO effects (pipeline, key, id, state, at, expires) VALUES (?, ?, ?, ?, ?, ?)
-				ON CONFLICT DO UPDATE SET id = excluded.id, state = excluded.state, at = excluded.at, expires = excluded.expires`,
-				s.pipeline, e.Key, e.ID, e.State, micros(now), micros(now.Add(keep)))
+				INSERT INTO effects (pipeline, key, id, state, pending, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?)
+				ON CONFLICT DO UPDATE SET id = excluded.id, state = excluded.state, pending = excluded.pending,
+				    at = excluded.at, expires = excluded.expires`,
+				s.pipeline, e.Key, e.ID, e.State, e.Pending, micros(now), micros(now.Add(keep)))
 			if err != nil {
 				return err
 			}
@@ -66,4 +67,33 @@ func (s *Store) Record(ctx context.Context, effects []store.Effect, keep time.Du
 			    SELECT pipeline, key FROM effects WHERE expires <= ? LIMIT ?)`, micros(now), purgeBatch)
 		return err
 	}))
+}
+
+// Pending implements [store.Ledger].
+func (s *Store) Pending(ctx context.Context, prefix string, before time.Time, limit int) ([]store.Effect, error) {
+	var effects []store.Effect
+	err := s.db.Snapshot(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `
+			SELECT key, id, state, pending, at FROM effects
+			WHERE pipeline = ? AND pending = 1 AND at < ? AND substr(key, 1, length(?)) = ? AND expires > ?
+			ORDER BY at LIMIT ?`, s.pipeline, micros(before), prefix, prefix, micros(time.Now()), limit)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var e store.Effect
+			var at int64
+			if err := rows.Scan(&e.Key, &e.ID, &e.State, &e.Pending, &at); err != nil {
+				return err
+			}
+			e.At = time.UnixMicro(at)
+			effects = append(effects, e)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, wrap("list pending effects", err)
+	}
+	return effects, nil
 }

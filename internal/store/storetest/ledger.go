@@ -27,6 +27,9 @@ func Ledger(t *testing.T, open func(tb testing.TB) store.Ledger) {
 		{"hostile keys and notes are told apart", ledgerHostile},
 		{"a large batch", ledgerMany},
 		{"many at once", ledgerConcurrent},
+		{"what is pending is listed, the oldest first", ledgerPending},
+		{"what has expired is not pending", ledgerPendingExpired},
+		{"many are pending", ledgerPendingMany},
 		{"a cancelled call is an error", ledgerCancelled},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
@@ -136,9 +139,69 @@ func ledgerConcurrent(t *testing.T, s store.Ledger) {
 	wg.Wait()
 }
 
+func ledgerPending(t *testing.T, s store.Ledger) {
+	soon := time.Now().Add(time.Hour)
+	wantPending(t, s, "", soon, 10)
+	record(t, s, keep, store.Effect{Key: "sink/b", ID: "1", Pending: true}, store.Effect{Key: "sink/shown", ID: "2"})
+	time.Sleep(5 * time.Millisecond) // the next is recorded later, by the clock of the ledger
+	record(t, s, keep, store.Effect{Key: "sink/a", ID: "3", State: "s", Pending: true}, store.Effect{Key: "sin%/x", ID: "4", Pending: true})
+	wantPending(t, s, "sink/", soon, 10, "sink/b", "sink/a")
+	wantPending(t, s, "sin%", soon, 10, "sin%/x")
+	wantPending(t, s, "sink/", soon, 1, "sink/b")
+	wantPending(t, s, "", time.Now().Add(-time.Hour), 10)
+	wantEffects(t, s, []string{"sink/a"}, store.Effect{Key: "sink/a", ID: "3", State: "s", Pending: true})
+
+	record(t, s, keep, store.Effect{Key: "sink/b", ID: "1", State: "done"})
+	wantPending(t, s, "sink/", soon, 10, "sink/a")
+	record(t, s, keep, store.Effect{Key: "sink/b", ID: "1", Pending: true}) // and now it is the youngest
+	wantPending(t, s, "sink/", soon, 10, "sink/a", "sink/b")
+}
+
+func ledgerPendingExpired(t *testing.T, s store.Ledger) {
+	record(t, s, 50*time.Millisecond, store.Effect{Key: "k", ID: "1", Pending: true})
+	eventually(t, "the record's time is over", func() bool {
+		return effects(t, s, "k")[0].At.IsZero()
+	})
+	for range 2 {
+		wantPending(t, s, "", time.Now().Add(time.Hour), 10)
+	}
+}
+
+// ledgerPendingMany: others' keys do not hide one's own, however many there are.
+func ledgerPendingMany(t *testing.T, s store.Ledger) {
+	var batch []store.Effect
+	for i := range many {
+		batch = append(batch, store.Effect{Key: fmt.Sprint("other/", i), ID: "1", Pending: true})
+	}
+	record(t, s, keep, batch...)
+	record(t, s, keep, store.Effect{Key: "own/1", ID: "1", Pending: true})
+	wantPending(t, s, "own/", time.Now().Add(time.Hour), 10, "own/1")
+}
+
+func wantPending(t *testing.T, s store.Ledger, prefix string, before time.Time, limit int, want ...string) {
+	t.Helper()
+	got, err := s.Pending(t.Context(), prefix, before, limit)
+	if err != nil {
+		t.Fatalf("pending: %v", err)
+	}
+	var keys []string
+	for _, e := range got {
+		if !e.Pending || e.ID == "" || e.At.IsZero() {
+			t.Errorf("pending effect %+v", e)
+		}
+		keys = append(keys, e.Key)
+	}
+	if diff := cmp.Diff(want, keys, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("pending of %q (-want +got):\n%s", prefix, diff)
+	}
+}
+
 func ledgerCancelled(t *testing.T, s store.Ledger) {
 	if got, err := s.Effects(cancelled(), []string{"k"}); err == nil {
 		t.Errorf("effects: %v and no error", got)
+	}
+	if got, err := s.Pending(cancelled(), "", time.Now(), 1); err == nil {
+		t.Errorf("pending: %v and no error", got)
 	}
 	if err := s.Record(cancelled(), []store.Effect{{Key: "k", ID: "1"}}, keep); err == nil {
 		t.Error("record: no error")

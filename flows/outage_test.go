@@ -11,18 +11,19 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"catalyst/flows"
+	"catalyst/internal/broker/brokertest"
 )
 
 // While the poison topic takes nothing, what has failed for good waits: it is not
 // processed again and again, which costs whatever its stages cost.
 func TestPoisonTopicOutageWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newMemory()
+		b := brokertest.NewMemory()
 		var down atomic.Bool
 		var tries atomic.Int32
 		down.Store(true)
 		p := plan(nil, [][]flows.Stage{{stageFunc(nil)}}, newShelf())
-		b.publishing = func(topic string, _ []*message.Message) error {
+		b.Publishing = func(topic string, _ []*message.Message) error {
 			if topic == p.Poison && down.Load() {
 				tries.Add(1)
 				return errors.New("OOM command not allowed")
@@ -57,11 +58,11 @@ func TestPoisonTopicOutageWaits(t *testing.T) {
 // A stop does not wait for the poison topic either: the message is given back.
 func TestStopDuringPoisonTopicOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newMemory()
+		b := brokertest.NewMemory()
 		p := plan([]flows.Source{list{n: 10}, forever{}}, [][]flows.Stage{{stageFunc(func(context.Context, []*flows.Message) ([]*flows.Message, error) {
 			return nil, errors.New("always")
 		})}}, newShelf())
-		b.publishing = func(topic string, _ []*message.Message) error {
+		b.Publishing = func(topic string, _ []*message.Message) error {
 			if topic == p.Poison {
 				return errors.New("refused")
 			}

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"catalyst/flows"
+	"catalyst/internal/broker/brokertest"
 )
 
 // start runs p in a bubble of its own time and returns how to stop it, and what
 // Run then returned and after how long.
-func start(t *testing.T, p *flows.Plan, b *memory) (stop func() (time.Duration, error)) {
+func start(t *testing.T, p *flows.Plan, b *brokertest.Memory) (stop func() (time.Duration, error)) {
 	t.Helper()
 	e, err := flows.New(p, b, quiet)
 	if err != nil {
@@ -58,7 +59,7 @@ func TestStopDoesNotWaitForReports(t *testing.T) {
 				out := &slowReporter{shelf: *newShelf(), ignores: ignores, release: make(chan struct{})}
 				out.fail = func(*flows.Message) error { return flows.Permanent(errors.New("no")) }
 				p := plan([]flows.Source{list{n: 500}, forever{}}, [][]flows.Stage{{stageFunc(pass)}}, out)
-				stop := start(t, p, newMemory())
+				stop := start(t, p, brokertest.NewMemory())
 				time.Sleep(5 * time.Second)
 				took, _ := stop()
 				if took > 30*time.Second {
@@ -86,7 +87,7 @@ func TestStopDoesNotWaitForASourceThatIgnoresIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		p := plan([]flows.Source{forever{release}}, [][]flows.Stage{{stageFunc(pass)}}, newShelf())
-		stop := start(t, p, newMemory())
+		stop := start(t, p, brokertest.NewMemory())
 		time.Sleep(time.Second)
 		took, err := stop()
 		if took > 30*time.Second {
@@ -100,9 +101,9 @@ func TestStopDoesNotWaitForASourceThatIgnoresIt(t *testing.T) {
 }
 
 func TestStopWhileSubscribing(t *testing.T) {
-	b := newMemory()
+	b := brokertest.NewMemory()
 	subscribing := make(chan struct{})
-	b.subscribing = func(ctx context.Context, _ string) error {
+	b.Subscribing = func(ctx context.Context, _ string) error {
 		close(subscribing)
 		<-ctx.Done() // as on a server that does not answer
 		return ctx.Err()
@@ -130,7 +131,7 @@ func TestStopDoesNotWaitForAStageThatIgnoresIt(t *testing.T) {
 	out := newShelf()
 	p := plan([]flows.Source{list{n: 10}, forever{}}, [][]flows.Stage{{groups(flows.Grouping{Size: 10, Wait: time.Second}), stuck}}, out)
 	p.Engine.Drain = 50 * time.Millisecond
-	e, err := flows.New(p, newMemory(), quiet)
+	e, err := flows.New(p, brokertest.NewMemory(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func TestSourceFailureEndsThePipeline(t *testing.T) {
 				bad := sourceFunc(func(context.Context, flows.Publish) error { return fail() })
 				out := newShelf()
 				p := plan([]flows.Source{list{n: 10}, forever{release}, bad}, [][]flows.Stage{{stageFunc(pass)}}, out)
-				e, err := flows.New(p, newMemory(), quiet)
+				e, err := flows.New(p, brokertest.NewMemory(), quiet)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"catalyst/flows"
+	"catalyst/internal/broker/brokertest"
 )
 
 // A stage that does not return stops its segment without an error anywhere: Check,
@@ -26,7 +27,7 @@ func TestCheckFindsAStageThatDoesNotReturn(t *testing.T) {
 				})
 				p := plan([]flows.Source{list{n: 5}, forever{}}, [][]flows.Stage{{groups(flows.Grouping{Size: 1}), stuck}}, newShelf())
 				p.Segments[0].Stages[1].Knobs.Workers = workers
-				e, err := flows.New(p, newMemory(), quiet)
+				e, err := flows.New(p, brokertest.NewMemory(), quiet)
 				if err != nil {
 					t.Fatal(err)
 				}

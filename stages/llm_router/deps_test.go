@@ -83,6 +83,12 @@ func (p *place) spent(tb testing.TB) map[string]store.Spending {
 	if err := p.costs.Close(); err != nil {
 		tb.Fatal(err)
 	}
+	return p.booked(tb)
+}
+
+// booked is what of it has reached the store.
+func (p *place) booked(tb testing.TB) map[string]store.Spending {
+	tb.Helper()
 	all, err := p.store.Spent(context.Background(), time.Now().Add(-48*time.Hour), time.Now().Add(48*time.Hour), store.ByProvider)
 	if err != nil {
 		tb.Fatal(err)

@@ -1,4 +1,4 @@
-package flows_test
+package brokertest
 
 import (
 	"context"
@@ -13,16 +13,16 @@ import (
 	"catalyst/internal/broker"
 )
 
-// memory is a broker for tests in which time is not real: it keeps everything in
+// Memory is a broker for tests in which time is not real: it keeps everything in
 // memory, and nothing but what a test tells it to do goes wrong. What it promises
 // is what package broker says, for one group.
-type memory struct {
+type Memory struct {
 	mu     sync.Mutex
 	topics map[string]*memoryTopic
 
 	// What goes wrong, if not nil.
-	publishing  func(topic string, ms []*message.Message) error
-	subscribing func(ctx context.Context, topic string) error
+	Publishing  func(topic string, ms []*message.Message) error
+	Subscribing func(ctx context.Context, topic string) error
 }
 
 type memoryTopic struct {
@@ -32,10 +32,11 @@ type memoryTopic struct {
 	more    chan struct{} // closed when something is stored
 }
 
-func newMemory() *memory { return &memory{topics: map[string]*memoryTopic{}} }
+// NewMemory returns an empty one.
+func NewMemory() *Memory { return &Memory{topics: map[string]*memoryTopic{}} }
 
 // topic returns a topic; b.mu is held.
-func (b *memory) topic(name string) *memoryTopic {
+func (b *Memory) topic(name string) *memoryTopic {
 	t := b.topics[name]
 	if t == nil {
 		t = &memoryTopic{more: make(chan struct{})}
@@ -44,13 +45,13 @@ func (b *memory) topic(name string) *memoryTopic {
 	return t
 }
 
-type memoryPublisher struct{ *memory }
+type memoryPublisher struct{ *Memory }
 
 func (memoryPublisher) Close() error { return nil }
 
 func (b memoryPublisher) Publish(topic string, ms ...*message.Message) error {
-	if b.publishing != nil {
-		if err := b.publishing(topic, ms); err != nil {
+	if b.Publishing != nil {
+		if err := b.Publishing(topic, ms); err != nil {
 			return err
 		}
 	}
@@ -65,28 +66,28 @@ func (b memoryPublisher) Publish(topic string, ms ...*message.Message) error {
 	return nil
 }
 
-func (b *memory) Publisher() message.Publisher { return memoryPublisher{b} }
+func (b *Memory) Publisher() message.Publisher { return memoryPublisher{b} }
 
-func (b *memory) Subscriber(c broker.Config) (broker.Subscriber, error) {
+func (b *Memory) Subscriber(c broker.Config) (broker.Subscriber, error) {
 	s := &memorySubscriber{b: b, credits: make(chan struct{}, c.InFlight)}
 	s.reading, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
 
-func (b *memory) Lag(_ context.Context, topic, _ string) (broker.Lag, error) {
+func (b *Memory) Lag(_ context.Context, topic, _ string) (broker.Lag, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.topic(topic)
 	return broker.Lag{Waiting: int64(len(t.stored) - t.next), Pending: int64(t.pending)}, nil
 }
 
-func (b *memory) Len(_ context.Context, topic string) (int64, error) {
+func (b *Memory) Len(_ context.Context, topic string) (int64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return int64(len(b.topic(topic).stored)), nil
 }
 
-func (b *memory) Browse(_ context.Context, topic, _ string, _ int) (all []broker.Stored, _ error) {
+func (b *Memory) Browse(_ context.Context, topic, _ string, _ int) (all []broker.Stored, _ error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, m := range b.topic(topic).stored {
@@ -95,14 +96,14 @@ func (b *memory) Browse(_ context.Context, topic, _ string, _ int) (all []broker
 	return all, nil
 }
 
-func (b *memory) Delete(context.Context, string, ...string) (int, error) {
+func (b *Memory) Delete(context.Context, string, ...string) (int, error) {
 	return 0, errors.New("memory: nothing is deleted")
 }
-func (b *memory) Ping(context.Context) error { return nil }
-func (b *memory) Close() error               { return nil }
+func (b *Memory) Ping(context.Context) error { return nil }
+func (b *Memory) Close() error               { return nil }
 
 type memorySubscriber struct {
-	b       *memory
+	b       *Memory
 	credits chan struct{}
 	reading context.Context
 	stop    context.CancelFunc
@@ -113,8 +114,8 @@ type memorySubscriber struct {
 }
 
 func (s *memorySubscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	if s.b.subscribing != nil {
-		if err := s.b.subscribing(ctx, topic); err != nil {
+	if s.b.Subscribing != nil {
+		if err := s.b.Subscribing(ctx, topic); err != nil {
 			return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
 		}
 	}

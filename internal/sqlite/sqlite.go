@@ -103,7 +103,6 @@ func open(ctx context.Context, path string) (*DB, error) {
 		jobs:    make(chan *job, maxJobs),
 		closing: make(chan struct{}),
 		closed:  make(chan struct{}),
-		news:    make(chan struct{}),
 	}
 	go db.write(conn)
 	return db, nil

@@ -85,14 +85,26 @@ func (db *DB) Write(ctx context.Context, do func(*Tx) error) error {
 func (db *DB) News() <-chan struct{} {
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if db.news == nil {
+		db.news = make(chan struct{})
+	}
 	return db.news
 }
 
 func (db *DB) tell() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	close(db.news)
-	db.news = make(chan struct{})
+	if db.news != nil {
+		close(db.news)
+		db.news = nil
+	}
+}
+
+// awaited reports whether somebody waits for news.
+func (db *DB) awaited() bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.news != nil
 }
 
 // write is the goroutine that owns the writing connection.
@@ -109,6 +121,9 @@ func (db *DB) write(conn *sql.Conn) {
 		case j := <-db.jobs:
 			db.commit(tx, j)
 		case <-foreign.C:
+			if !db.awaited() {
+				continue
+			}
 			// The number changes when any other connection has written, not this one.
 			if now := tx.version(); now != version {
 				version = now

@@ -21,6 +21,9 @@ type Client struct {
 	Timeout time.Duration
 	// MaxSize is how long a body may be, in bytes, after decompression.
 	MaxSize int64
+	// Partial takes what came of a document that is longer than MaxSize, or whose
+	// transfer broke off, instead of nothing. Response.Cut then says why it ends.
+	Partial bool
 }
 
 // Validators tell a server which version of a document is known already. The
@@ -33,6 +36,8 @@ type Response struct {
 	NotModified bool
 	// Body is as it was sent, but decompressed.
 	Body []byte
+	// Cut says why Body is only the beginning of the document; nil if it is whole.
+	Cut error
 	// ContentType is the header of that name.
 	ContentType string
 	// Validators are for the next Get, once the document has been dealt with.
@@ -48,6 +53,7 @@ var ErrTooLarge = errors.New("the document is too large")
 type StatusError struct {
 	Code int
 	Wait time.Duration // as in Response
+	Page []byte        // the beginning of what was sent with it: some servers say only there why
 }
 
 func (e *StatusError) Error() string {
@@ -97,31 +103,41 @@ func (c *Client) Get(ctx context.Context, address string, known Validators) (*Re
 	case http.StatusNotModified:
 		return &Response{NotModified: true, Validators: known, Wait: wait}, nil
 	default:
-		return nil, fmt.Errorf("get from %s: %w", req.URL.Host, &StatusError{answer.StatusCode, wait})
+		page, _ := io.ReadAll(io.LimitReader(answer.Body, maxPage)) // what came of it will do
+		return nil, fmt.Errorf("get from %s: %w", req.URL.Host, &StatusError{answer.StatusCode, wait, page})
 	}
 	body, err := c.read(answer)
+	var cut error
+	if c.Partial && len(body) > 0 {
+		cut, err = err, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("get from %s: %w", req.URL.Host, err)
 	}
 	return &Response{
 		Body:        body,
+		Cut:         cut,
 		ContentType: answer.Header.Get("Content-Type"),
 		Validators:  validators(answer.Header),
 		Wait:        wait,
 	}, nil
 }
 
+// maxPage is how much is read of what comes instead of a document.
+const maxPage = 64 << 10
+
+// read returns as much of the body as may be, and an error if that is not all.
 func (c *Client) read(answer *http.Response) ([]byte, error) {
 	tooLarge := fmt.Errorf("%w: it has more than %d bytes", ErrTooLarge, c.MaxSize)
-	if answer.ContentLength > c.MaxSize {
+	if answer.ContentLength > c.MaxSize && !c.Partial {
 		return nil, tooLarge
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, c.MaxSize+1))
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read: %w", err)
 	case int64(len(body)) > c.MaxSize:
-		return nil, tooLarge
+		return body[:c.MaxSize], tooLarge
+	case err != nil:
+		return body, fmt.Errorf("read: %w", err)
 	}
 	return body, nil
 }

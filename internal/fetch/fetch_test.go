@@ -201,3 +201,37 @@ func TestSchedule(t *testing.T) {
 		t.Errorf("an interval longer than the limit became %v", got)
 	}
 }
+
+func TestGetTakesTheBeginningIfThatIsWanted(t *testing.T) {
+	c := newClient()
+	c.Partial = true
+	broken := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		w.Write([]byte("hello"))
+	})
+	if got, err := c.Get(t.Context(), broken, Validators{}); err != nil || string(got.Body) != "hello" || got.Cut == nil || errors.Is(got.Cut, ErrTooLarge) {
+		t.Errorf("broken off: %+v, %v; want hello, and why it ends", got, err)
+	}
+	long := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Write(make([]byte, c.MaxSize+1)) })
+	if got, err := c.Get(t.Context(), long, Validators{}); err != nil || int64(len(got.Body)) != c.MaxSize || !errors.Is(got.Cut, ErrTooLarge) {
+		t.Errorf("too long: %+v, %v; want MaxSize bytes and ErrTooLarge", got, err)
+	}
+	nothing := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100")
+	})
+	if got, err := c.Get(t.Context(), nothing, Validators{}); err == nil {
+		t.Errorf("nothing of it: %+v, want an error", got)
+	}
+}
+
+func TestARefusalComesWithItsPage(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(403)
+		w.Write(bytes.Repeat([]byte("x"), 1<<20))
+	})
+	_, err := newClient().Get(t.Context(), url, Validators{})
+	var status *StatusError
+	if !errors.As(err, &status) || len(status.Page) != maxPage || bytes.Contains([]byte(err.Error()), []byte("xxx")) {
+		t.Errorf("error %v with a page of %d bytes, want the first %d, and none of it in the error", err, len(status.Page), maxPage)
+	}
+}

@@ -28,14 +28,14 @@ func newRegistry() *prometheus.Registry {
 // Counter declares a counter. A name declared twice panics.
 func Counter(name, help string, labels ...string) *prometheus.CounterVec {
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-	Registry.MustRegister(v)
+	declare(name, v)
 	return v
 }
 
 // Gauge declares a gauge. A name declared twice panics.
 func Gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
-	Registry.MustRegister(v)
+	declare(name, v)
 	return v
 }
 

@@ -19,8 +19,9 @@ import (
 
 // A document is what a feed said at one time.
 type document struct {
-	items []*news.Item  // oldest first
-	wait  time.Duration // how long the feed calls itself fresh; zero if it does not say
+	entries int           // whether or not they say anything
+	items   []*news.Item  // oldest first
+	wait    time.Duration // how long the feed calls itself fresh; zero if it does not say
 }
 
 // parse reads a feed in UTF-8, as [fetch.UTF8] returns it. Links are relative to base.
@@ -35,7 +36,7 @@ func parse(body []byte, base *url.URL) (*document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse: %w", err)
 	}
-	doc := &document{wait: ttl(feed)}
+	doc := &document{entries: len(feed.Items), wait: ttl(feed)}
 	for i, entry := range feed.Items {
 		it := itemOf(entry)
 		it.URL = absolute(base, it.URL)

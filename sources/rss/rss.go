@@ -127,7 +127,8 @@ type source struct {
 	client *fetch.Client
 
 	known    fetch.Validators
-	seen     memory
+	seen     intake.Seen
+	health   health
 	failures int
 	state    string // what the log said last: ok, or the result of a failed poll
 }
@@ -157,10 +158,12 @@ func (s *source) poll(ctx context.Context, publish flows.Publish) time.Duration 
 	intake.Polls.WithLabelValues(s.name, result).Inc()
 	if err != nil {
 		s.failures++
+		s.health.failed(err)
 		s.turn(result, err)
 		return max(fetch.Backoff(s.failures, s.config.Every, longest), min(asked, longest))
 	}
 	s.failures = 0
+	s.health.answered()
 	s.turn("ok", nil)
 	intake.LastSuccess.WithLabelValues(s.name).SetToCurrentTime()
 	return fetch.Next(s.config.Every, asked, s.config.MaxEvery)
@@ -203,7 +206,11 @@ func (s *source) look(ctx context.Context, publish flows.Publish) (asked time.Du
 		return answer.Wait, "malformed", err
 	}
 	asked = max(answer.Wait, doc.wait)
+	if doc.entries > 0 && len(doc.items) == 0 {
+		return asked, "malformed", fmt.Errorf("none of the feed's %d entries has a title, a link or a text", doc.entries)
+	}
 	fresh := s.fresh(doc)
+	s.health.read(doc, len(fresh))
 	rest := fresh[min(len(fresh), s.config.MaxItems):]
 	if err := s.publish(ctx, publish, fresh[:len(fresh)-len(rest)]); err != nil {
 		return asked, "not_published", err
@@ -211,7 +218,7 @@ func (s *source) look(ctx context.Context, publish flows.Publish) (asked time.Du
 	if len(rest) == 0 { // else the next poll must get the document again
 		s.known = answer.Validators
 	}
-	s.seen.rotate()
+	s.seen.Rotate()
 	return asked, "ok", nil
 }
 
@@ -226,7 +233,7 @@ func (s *source) fresh(doc *document) []*news.Item {
 			continue
 		}
 		inDocument[it.Key] = true
-		if !s.seen.has(it.Key) {
+		if !s.seen.Has(it.Key) {
 			fresh = append(fresh, it)
 		}
 	}
@@ -245,7 +252,7 @@ func (s *source) publish(ctx context.Context, publish flows.Publish, items []*ne
 			return fmt.Errorf("publish %d items: %w", n, err)
 		}
 		for _, it := range items[:n] {
-			s.seen.add(it.Key)
+			s.seen.Add(it.Key)
 		}
 		intake.Items.WithLabelValues(s.name).Add(float64(n))
 		items = items[n:]

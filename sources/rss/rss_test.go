@@ -310,34 +310,6 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestMemoryIsBoundedAndNeverForgetsTheDocument(t *testing.T) {
-	var m memory
-	add := func(from, to int) (fresh int) {
-		for i := from; i < to; i++ {
-			if key := fmt.Sprint(i); !m.has(key) {
-				fresh++
-				m.add(key)
-			}
-		}
-		m.rotate()
-		return fresh
-	}
-	if got := add(0, 3*keep); got != 3*keep {
-		t.Fatalf("%d of a new document are fresh", got)
-	}
-	for range 3 {
-		if got := add(0, 3*keep); got != 0 {
-			t.Errorf("%d of the same document are fresh", got)
-		}
-	}
-	for i := range 100 {
-		add(1000*i, 1000*i+100)
-		if n := len(m.now) + len(m.before); n > 6*keep {
-			t.Fatalf("%d keys are kept", n)
-		}
-	}
-}
-
 func TestConfig(t *testing.T) {
 	for _, test := range []struct {
 		change func(*Config)

@@ -14,7 +14,6 @@ import (
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/packages/ssestream"
-	"github.com/openai/openai-go/v3/shared"
 
 	"catalyst/flows"
 	"catalyst/internal/config"
@@ -98,11 +97,10 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 	limits.MaxTokens, limits.Context = c.MaxTokens, c.Context
 	limits.Free = c.Free == nil && llm.AtHome(c.BaseURL) || c.Free != nil && *c.Free
 	return &provider{
-		name:   name,
-		config: c,
-		limits: limits,
-		// The service by itself, and not a client, as that one reads the environment.
-		chat:    sdk.NewChatCompletionService(options...),
+		name:    name,
+		config:  c,
+		limits:  limits,
+		client:  sdk.Client{Options: options}, // NewClient reads the environment
 		secrets: llm.Secrets(c.Key.Reveal(), c.BaseURL),
 	}, nil
 }
@@ -111,7 +109,7 @@ type provider struct {
 	name    string
 	config  Config
 	limits  llm.Limits
-	chat    sdk.ChatCompletionService
+	client  sdk.Client
 	secrets []string
 }
 
@@ -129,7 +127,8 @@ func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, e
 	}
 	var head *http.Response
 	response, err := llm.Call(ctx, r, func(ctx context.Context, token func()) (llm.Response, error) {
-		stream := p.chat.NewStreaming(ctx, p.params(r), option.WithResponseInto(&head))
+		err := p.client.Post(ctx, "chat/completions", p.question(r), &head)
+		stream := ssestream.NewStream[chunk](ssestream.NewDecoder(head), err)
 		defer stream.Close()
 		return read(stream, token)
 	})
@@ -142,40 +141,28 @@ func (p *provider) Complete(ctx context.Context, r llm.Request) (llm.Response, e
 	return response, nil
 }
 
-func (p *provider) params(r llm.Request) sdk.ChatCompletionNewParams {
-	params := sdk.ChatCompletionNewParams{
-		Model:         p.config.Model,
-		StreamOptions: sdk.ChatCompletionStreamOptionsParam{IncludeUsage: sdk.Bool(true)},
+func (p *provider) question(r llm.Request) question {
+	q := question{
+		Model: p.config.Model, Stream: true, StreamOptions: streamOptions{IncludeUsage: true},
+		Temperature: cmp.Or(r.Temperature, p.config.Temperature), Effort: p.config.Effort,
 	}
 	if r.System != "" {
-		params.Messages = append(params.Messages, sdk.SystemMessage(r.System))
+		q.Messages = append(q.Messages, message{"system", r.System})
 	}
-	params.Messages = append(params.Messages, sdk.UserMessage(r.Prompt))
+	q.Messages = append(q.Messages, message{"user", r.Prompt})
 	// OpenAI's newer models refuse max_tokens, other servers may not know its successor.
-	if maxTokens := int64(cmp.Or(r.MaxTokens, p.config.MaxTokens)); strings.Contains(p.config.BaseURL, ".openai.com") {
-		params.MaxCompletionTokens = sdk.Int(maxTokens)
+	if maxTokens := cmp.Or(r.MaxTokens, p.config.MaxTokens); strings.Contains(p.config.BaseURL, ".openai.com") {
+		q.MaxCompletionTokens = maxTokens
 	} else {
-		params.MaxTokens = sdk.Int(maxTokens)
-	}
-	if t := cmp.Or(r.Temperature, p.config.Temperature); t != nil {
-		params.Temperature = sdk.Float(*t)
-	}
-	if p.config.Effort != "" {
-		params.ReasoningEffort = shared.ReasoningEffort(p.config.Effort)
+		q.MaxTokens = maxTokens
 	}
 	if len(r.Schema) > 0 {
-		params.ResponseFormat.OfJSONSchema = &shared.ResponseFormatJSONSchemaParam{
-			JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{
-				Name:   cmp.Or(r.SchemaName, "answer"),
-				Schema: r.Schema,
-				Strict: sdk.Bool(true),
-			},
-		}
+		q.Format = &format{"json_schema", schema{Name: cmp.Or(r.SchemaName, "answer"), Schema: r.Schema, Strict: true}}
 	}
-	return params
+	return q
 }
 
-func read(stream *ssestream.Stream[sdk.ChatCompletionChunk], token func()) (llm.Response, error) {
+func read(stream *ssestream.Stream[chunk], token func()) (llm.Response, error) {
 	var response llm.Response
 	var text strings.Builder
 	refused := false
@@ -183,10 +170,9 @@ func read(stream *ssestream.Stream[sdk.ChatCompletionChunk], token func()) (llm.
 		chunk := stream.Current()
 		response.Model = cmp.Or(chunk.Model, response.Model)
 		if u := chunk.Usage; u.PromptTokens > 0 {
-			response.TokensIn = int(u.PromptTokens)
-			response.TokensCached = int(u.PromptTokensDetails.CachedTokens)
+			response.TokensIn, response.TokensCached = u.PromptTokens, u.PromptTokensDetails.CachedTokens
 			// Some count what was thought only into the total.
-			response.TokensOut = int(max(u.CompletionTokens, u.TotalTokens-u.PromptTokens))
+			response.TokensOut = max(u.CompletionTokens, u.TotalTokens-u.PromptTokens)
 		}
 		for _, choice := range chunk.Choices {
 			if choice.Delta.Content != "" { // the first delta may have but a role

@@ -2,7 +2,9 @@ package llmrouter
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,56 +14,95 @@ import (
 	"catalyst/internal/llm/quota"
 	"catalyst/internal/operator"
 	"catalyst/internal/store"
+	redisstore "catalyst/internal/store/redis"
 	sqlitestore "catalyst/internal/store/sqlite"
 	"catalyst/internal/testenv"
 )
 
-// a place is where a router keeps what it knows: another router of the same place is
-// the same program after a restart.
+// A place is where a router keeps what it knows, as one process has it open: limits
+// and notes in a file or in Redis, and the book of costs in a file.
 type place struct {
 	budget quota.Config
 	log    *slog.Logger
+	file   string
+	redis  string // name of the pipeline there; empty is none
 
 	store    *sqlitestore.Store
+	notes    store.Notes
 	quota    *quota.Quota
 	costs    *costs.Book
 	operator *operator.Operator
+	close    func() // as the end of the process does; again does nothing
 }
 
-// newPlace returns a place of the test's own.
+// newPlace returns a place of the test's own, in a file.
 func newPlace(tb testing.TB, log *slog.Logger, budget func(*quota.Config)) *place {
 	tb.Helper()
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	p := &place{budget: quota.Defaults, log: log}
+	p := &place{budget: quota.Defaults, log: log, file: testenv.File(tb)}
 	if budget != nil {
 		budget(&p.budget)
 	}
-	file := testenv.File(tb)
-	p.open(tb, file)
+	p.open(tb)
 	return p
 }
 
-func (p *place) open(tb testing.TB, file string) {
+// places make places of the test's own.
+var places = map[string]func(testing.TB, *slog.Logger, func(*quota.Config)) *place{"file": newPlace, "redis": newRedisPlace}
+
+// newRedisPlace is newPlace in Redis.
+func newRedisPlace(tb testing.TB, log *slog.Logger, budget func(*quota.Config)) *place {
 	tb.Helper()
-	var err error
-	if p.store, err = sqlitestore.Open(context.Background(), file, "test"); err != nil {
+	testenv.Redis(tb)
+	p := newPlace(tb, log, budget)
+	p.close()
+	p.redis = "router-test-" + rand.Text()
+	p.open(tb)
+	return p
+}
+
+// another is the same place in another process, or, after close, in the next one.
+func (p *place) another(tb testing.TB) *place {
+	tb.Helper()
+	other := &place{budget: p.budget, log: p.log, file: p.file, redis: p.redis}
+	other.open(tb)
+	return other
+}
+
+func (p *place) open(tb testing.TB) {
+	tb.Helper()
+	file, err := sqlitestore.Open(context.Background(), p.file, "test")
+	if err != nil {
 		tb.Fatal(err)
 	}
-	meters := quota.Local(p.store, p.log)
-	p.quota = quota.New(p.budget, meters, p.log)
-	p.costs = costs.New(func() (store.Costs, error) { return p.store, nil }, 7*24*time.Hour, p.log)
-	p.operator = operator.New(func() (store.Notes, error) { return p.store, nil }, p.log)
-	store := p.store
-	q, c, o := p.quota, p.costs, p.operator
-	tb.Cleanup(func() {
+	p.store, p.notes = file, file
+	var meters store.Meters
+	shut := func() {}
+	if p.redis == "" {
+		local := quota.Local(file, p.log)
+		meters, shut = local, func() { local.Close() }
+	} else {
+		shared, err := redisstore.Open(testenv.Redis(tb), p.redis)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		meters, p.notes, shut = shared, shared, func() { shared.Close() }
+	}
+	notes := p.notes
+	q := quota.New(p.budget, meters, p.log)
+	c := costs.New(func() (store.Costs, error) { return file, nil }, 7*24*time.Hour, p.log)
+	o := operator.New(func() (store.Notes, error) { return notes, nil }, p.log)
+	p.quota, p.costs, p.operator = q, c, o
+	p.close = sync.OnceFunc(func() {
 		o.Close()
 		c.Close()
 		q.Close()
-		meters.Close()
-		store.Close()
+		shut()
+		file.Close()
 	})
+	tb.Cleanup(p.close)
 }
 
 // deps are what a router needs, with the providers given.
@@ -72,7 +113,7 @@ func (p *place) deps(provider func(name string) (llm.Provider, error)) Deps {
 		Prices:   func() (*prices.Table, error) { return prices.Load("") },
 		Quota:    func() (*quota.Quota, error) { return p.quota, nil },
 		Costs:    func() (*costs.Book, error) { return p.costs, nil },
-		Notes:    func() (store.Notes, error) { return p.store, nil },
+		Notes:    func() (store.Notes, error) { return p.notes, nil },
 		Operator: func() (*operator.Operator, error) { return p.operator, nil },
 	}
 }

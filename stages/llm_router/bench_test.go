@@ -1,0 +1,235 @@
+package llmrouter
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"catalyst/flows"
+	"catalyst/internal/llm"
+	"catalyst/internal/llm/llmtest"
+	"catalyst/internal/llm/openai"
+	"catalyst/internal/news"
+)
+
+// A local is a server with OpenAI's API that costs as little as one can: every answer
+// is the same few bytes.
+type local struct {
+	*httptest.Server
+	takes time.Duration // of every answer
+
+	mu   sync.Mutex
+	last []byte // request
+}
+
+func newLocal(tb testing.TB, takes time.Duration) *local {
+	s := &local{takes: takes}
+	quote := func(text string) string { q, _ := json.Marshal(text); return string(q) }
+	var answer strings.Builder
+	chunk := func(delta, finish string) {
+		fmt.Fprintf(&answer, `data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":%s,"finish_reason":%s}]}`+"\n\n", delta, finish)
+	}
+	chunk(`{"role":"assistant","content":""}`, "null")
+	for piece := range slices.Chunk([]byte(llmtest.Verdict("Acme wins contract")), 24) {
+		chunk(`{"content":`+quote(string(piece))+`}`, "null")
+	}
+	chunk(`{}`, `"stop"`)
+	answer.WriteString(`data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":400,"completion_tokens":90,"total_tokens":490}}` +
+		"\n\ndata: [DONE]\n\n")
+	text := answer.String()
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		s.mu.Lock()
+		s.last = body
+		s.mu.Unlock()
+		time.Sleep(s.takes)
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, text)
+	}))
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// routed is a router with only this server to ask, at a place.
+func (s *local) routed(tb testing.TB, p *place, concurrency int) *Router {
+	client := llm.NewHTTPClient()
+	config := Defaults
+	config.Tiers, config.Concurrency = []string{"local"}, concurrency
+	r := New(config, p.deps(func(name string) (llm.Provider, error) {
+		c := openai.Defaults
+		c.BaseURL, c.Model = s.URL+"/v1", "m"
+		return openai.New(name, c, client)
+	}), nil)
+	start(tb, r)
+	ask(tb, r, -1) // it is known to answer, and has a connection
+	return r
+}
+
+// ask has the router judge one item, the nth.
+func ask(tb testing.TB, r *Router, n int) {
+	m := flows.NewMessage(strconv.Itoa(n), &news.Item{
+		Key: strconv.Itoa(n), Source: "wire", Tickers: []string{"ACME"}, Title: "Acme wins contract " + strconv.Itoa(n),
+		Summary: "The contract is the largest that the company has signed so far.",
+	})
+	if out, err := r.Process(tb.Context(), []*flows.Message{m}); err != nil || len(out) != 1 || !m.Item.Analysis.Done() {
+		tb.Errorf("item %d: %v, %+v", n, err, m.Outcome())
+	}
+}
+
+// A direct client does what a careful programmer does without a router: the same
+// request, the stream read to its end, and the fields that matter decoded.
+type direct struct {
+	client *http.Client
+	url    string
+	body   []byte
+}
+
+func (d *direct) ask(tb testing.TB) {
+	response, err := d.client.Post(d.url, "application/json", bytes.NewReader(d.body))
+	if err != nil {
+		tb.Error(err)
+		return
+	}
+	defer response.Body.Close()
+	var text strings.Builder
+	var stop string
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
+		if !ok || string(data) == "[DONE]" {
+			continue
+		}
+		var chunk struct {
+			Choices []struct {
+				Delta        struct{ Content string }
+				FinishReason string `json:"finish_reason"`
+			}
+		}
+		if err := json.Unmarshal(data, &chunk); err != nil {
+			tb.Error(err)
+			return
+		}
+		for _, c := range chunk.Choices {
+			text.WriteString(c.Delta.Content)
+			stop = c.FinishReason
+		}
+	}
+	var verdict struct {
+		Direction         string
+		Score, Confidence float64
+	}
+	if err := json.Unmarshal([]byte(text.String()), &verdict); err != nil || stop != "stop" || verdict.Direction != "bullish" {
+		tb.Errorf("%v, %s, %+v", err, stop, verdict)
+	}
+}
+
+// BenchmarkOverhead measures what the whole stage (rules, prompt, limits, budget,
+// breaker, answer, booking, metrics) adds to a call of a local server, in rounds that
+// take turns with direct calls. One call at a time is answered at once. Of fifty, each
+// takes the 50 ms that even a fast model needs: without that it would measure only how
+// long fifty callers wait for the processors.
+//
+//	go test ./stages/llm_router -run - -bench Overhead -benchtime 3000x
+func BenchmarkOverhead(b *testing.B) {
+	for _, name := range []string{"file", "redis"} {
+		for _, c := range []struct {
+			concurrency int
+			takes       time.Duration
+		}{{1, 0}, {50, 50 * time.Millisecond}} {
+			b.Run(fmt.Sprintf("%s/%d", name, c.concurrency), func(b *testing.B) {
+				overhead(b, places[name](b, nil, nil), c.concurrency, c.takes)
+			})
+		}
+	}
+}
+
+func overhead(b *testing.B, p *place, concurrency int, takes time.Duration) {
+	server := newLocal(b, takes)
+	router := server.routed(b, p, concurrency)
+	d := &direct{client: llm.NewHTTPClient(), url: server.URL + "/v1/chat/completions", body: server.last}
+	d.ask(b)
+	const round = 100 // calls
+	var direct, routed []time.Duration
+	for n := 0; n < b.N; n += round {
+		calls := min(round, b.N-n)
+		turns := []func(){
+			func() { direct = append(direct, timed(calls, concurrency, func(int) { d.ask(b) })...) },
+			func() { routed = append(routed, timed(calls, concurrency, func(i int) { ask(b, router, n+i) })...) },
+		}
+		if n/round%2 == 1 {
+			slices.Reverse(turns)
+		}
+		for _, turn := range turns {
+			turn()
+		}
+	}
+	b.StopTimer()
+	for _, q := range []struct {
+		name  string
+		share float64
+	}{{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}} {
+		with, without := quantile(routed, q.share), quantile(direct, q.share)
+		b.ReportMetric(millis(without), "direct-"+q.name+"-ms")
+		b.ReportMetric(millis(with), "routed-"+q.name+"-ms")
+		b.ReportMetric(millis(with-without), "added-"+q.name+"-ms")
+	}
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// timed makes calls, so many at a time, and returns how long each took.
+func timed(calls, concurrency int, call func(i int)) []time.Duration {
+	took := make([]time.Duration, calls)
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range concurrency {
+		wg.Go(func() {
+			for i := range next {
+				start := time.Now()
+				call(i)
+				took[i] = time.Since(start)
+			}
+		})
+	}
+	for i := range calls {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return took
+}
+
+func quantile(all []time.Duration, share float64) time.Duration {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
+}
+
+// BenchmarkConcurrency has a model that takes a second answer all items of an evening,
+// and prints how long that takes and the ratio to what is possible.
+func BenchmarkConcurrency(b *testing.B) {
+	for _, c := range []struct{ items, concurrency int }{{100, 5}, {7, 7}} {
+		b.Run(fmt.Sprintf("%d-at-%d", c.items, c.concurrency), func(b *testing.B) {
+			server := newLocal(b, time.Second)
+			router := server.routed(b, newPlace(b, nil, nil), c.concurrency)
+			n := 0
+			for b.Loop() {
+				timed(c.items, c.items, func(i int) { ask(b, router, n+i) })
+				n += c.items
+			}
+			took := b.Elapsed().Seconds() / float64(b.N)
+			ideal := float64((c.items + c.concurrency - 1) / c.concurrency)
+			b.ReportMetric(took, "s")
+			b.ReportMetric(took/ideal, "ratio")
+		})
+	}
+}

@@ -35,7 +35,7 @@ type TierExplanation struct {
 // Explain says which tier would be asked about item, and why each other would not. It
 // asks no model and takes nothing from any limit; [Router.Look] is enough before it.
 func (r *Router) Explain(ctx context.Context, item *news.Item) (*Explanation, error) {
-	q, err := r.question(item)
+	q, err := r.question(r.prompts.Of(item), item)
 	if err != nil {
 		return nil, err
 	}

@@ -69,11 +69,12 @@ func fingerprintOf(item *news.Item, prompt llm.Prompt) (print fingerprint) {
 
 // share has one message analysed, or waits for the answer about an equal one.
 func (r *Router) share(ctx context.Context, m *flows.Message) error {
-	print := fingerprintOf(m.Item, r.prompts.Of(m.Item))
+	prompt := r.prompts.Of(m.Item)
+	print := fingerprintOf(m.Item, prompt)
 	for {
 		under, leads := r.flights.join(print)
 		if leads {
-			return r.lead(ctx, m, print, under)
+			return r.lead(ctx, m, prompt, print, under)
 		}
 		select {
 		case <-under.done:
@@ -90,7 +91,7 @@ func (r *Router) share(ctx context.Context, m *flows.Message) error {
 	}
 }
 
-func (r *Router) lead(ctx context.Context, m *flows.Message, print fingerprint, own *flight) error {
+func (r *Router) lead(ctx context.Context, m *flows.Message, prompt llm.Prompt, print fingerprint, own *flight) error {
 	var answer *news.Analysis
 	defer func() { // also after a panic
 		if !answer.Done() {
@@ -99,7 +100,7 @@ func (r *Router) lead(ctx context.Context, m *flows.Message, print fingerprint, 
 		r.flights.land(print, own, answer)
 	}()
 	var err error
-	if answer, err = r.route(ctx, m.ID, m.Item); err != nil {
+	if answer, err = r.route(ctx, m.ID, m.Item, prompt); err != nil {
 		return err
 	}
 	m.Item.Analysis = answer

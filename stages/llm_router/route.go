@@ -21,10 +21,11 @@ type question struct {
 	tokens  int // of the request, rather too many than too few
 }
 
-func (r *Router) question(items ...*news.Item) (question, error) {
-	q := question{items: items, prompt: r.prompts.Of(items[0])}
+// question asks about items, whose prompt it is.
+func (r *Router) question(prompt llm.Prompt, items ...*news.Item) (question, error) {
+	q := question{items: items, prompt: prompt}
 	var err error
-	if q.request, err = q.prompt.Request(items, r.config.MaxText); err != nil {
+	if q.request, err = prompt.Request(items, r.config.MaxText); err != nil {
 		return q, flows.Permanent(err)
 	}
 	q.tokens = q.request.Tokens()
@@ -44,9 +45,9 @@ func (q question) read(text string) ([]*news.Analysis, error) {
 	return []*news.Analysis{&a}, nil
 }
 
-// route gives item its analysis, or returns why it has none.
-func (r *Router) route(ctx context.Context, id string, item *news.Item) (*news.Analysis, error) {
-	q, err := r.question(item)
+// route returns the analysis of item, or why it has none.
+func (r *Router) route(ctx context.Context, id string, item *news.Item, prompt llm.Prompt) (*news.Analysis, error) {
+	q, err := r.question(prompt, item)
 	if err != nil {
 		return nil, err
 	}

@@ -212,12 +212,13 @@ func (r *Router) Check(context.Context) error {
 func (r *Router) Process(ctx context.Context, batch []*flows.Message) ([]*flows.Message, error) {
 	var wg sync.WaitGroup
 	for _, group := range r.groups(batch) {
+		if len(group) == 1 {
+			wg.Go(func() { r.alone(ctx, group[0]) })
+			continue
+		}
 		wg.Go(func() {
 			defer r.recovered(group) // the engine sees only the panics of its own goroutine
-			if len(group) > 1 {
-				group = r.together(ctx, group)
-			}
-			for _, m := range group {
+			for _, m := range r.together(ctx, group) {
 				wg.Go(func() { r.alone(ctx, m) })
 			}
 		})

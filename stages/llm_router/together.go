@@ -42,7 +42,7 @@ func (r *Router) together(ctx context.Context, group []*flows.Message) (left []*
 	for i, m := range group {
 		items[i] = m.Item
 	}
-	q, err := r.question(items...)
+	q, err := r.question(r.prompts.Of(items[0]), items...)
 	if err != nil {
 		return group
 	}

@@ -48,7 +48,7 @@ func catalog(r *resources) flows.Catalog {
 		},
 		Sinks: []flows.SinkKind{
 			console.Kind(r.Ledger, r.app.out),
-			discord.Kind(r.Ledger, r.app.out),
+			discord.Kind(r.Ledger, r.app.out, r.Operator),
 			sinkjsonl.Kind(r.Ledger, r.app.out),
 			topic.Kind(r.Broker),
 		},

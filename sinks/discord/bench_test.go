@@ -3,6 +3,7 @@ package discord
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"catalyst/flows"
 	"catalyst/sinks/discord/discordtest"
@@ -15,7 +16,7 @@ func BenchmarkAnnounce(b *testing.B) {
 	server := discordtest.New(discordtest.Config{})
 	c := testConfig()
 	c.Creates = 1 << 40
-	sink := newTestSink(b, c, server.Transport(), new(sinktest.Ledger).Open, nil)
+	sink := newSinkOf(b, unlimited(), c, server.Transport(), new(sinktest.Ledger).Open, nil)
 	item := hostileItem()
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
@@ -25,4 +26,11 @@ func BenchmarkAnnounce(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// unlimited is a bot without the limit of all its requests together.
+func unlimited() *bot {
+	b := newBot()
+	b.sent = make([]time.Time, 1<<20)
+	return b
 }

@@ -1,32 +1,46 @@
-// Package discord is the sink that posts alerts to a Discord channel and
-// completes them with the verdict: first the message, then its edits.
+// Package discord is the sink that posts alerts to Discord and completes them with the
+// verdict: first the message, then its edits.
 //
-// Each item has one message. The ledger knows its id; until it does, Discord
-// knows the nonce, which is made from item and channel and enforced, so a
-// create that was repeated because its answer was lost, or because the process
-// died before the ledger knew, gives the same message again. Discord remembers
-// nonces for some minutes: a process that dies between post and ledger, and whose
-// messages nobody takes over in that time, can post one alert a second time.
+// # Once
+//
+// Each item is shown once. Before an alert is posted, the ledger notes the plan: alone,
+// or in the company of which others. Right after, it notes the message's id. Until it
+// does, Discord knows the nonce, which is made from items and channel and
+// enforced: a create that was repeated because its answer was lost, or because the
+// process died before the ledger knew, follows the same plan with the same nonce and
+// gives the same message again. Discord remembers nonces for some minutes: a process
+// that dies between post and ledger, and whose messages nobody takes over in that
+// time, can post an alert a second time.
+//
+// With a webhook there is no nonce, and the ledger is alone: an alert is posted at least
+// once. It is posted a second time if the answer to its create was lost (a timeout,
+// a 5xx after it was processed) or if the process died before the ledger knew.
+//
+// # Limits
+//
+// A [bot] knows what may be sent. A [lane] sends the creates of a channel, another its
+// edits: alerts never wait for edits. When more alerts wait than a window has places
+// for, up to ten share a message. The latest state of a message's alerts is one
+// edit. The limit of a ticker holds alerts back, which a counter, the ledger and a line
+// in the channel tell.
 //
 // Without a token the sink is a preview: the same alerts appear on the console.
 package discord
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
-	"sync"
 	"time"
 
 	"catalyst/flows"
 	"catalyst/internal/alert/terminal"
 	"catalyst/internal/config"
 	"catalyst/internal/once"
+	"catalyst/internal/operator"
 	"catalyst/internal/store"
 )
 
@@ -34,13 +48,30 @@ import (
 type Config struct {
 	Token          config.Secret `yaml:"token" doc:"the bot's token; without one, alerts are shown on the console and not posted"`
 	Channel        string        `yaml:"channel" doc:"id of the channel to post to; needed with a token"`
+	Routes         []Route       `yaml:"routes" doc:"other channels for some items: the first rule that holds when an item is posted decides"`
+	Webhook        config.Secret `yaml:"webhook" doc:"address of a webhook to post to, instead of token and channel; an alert whose answer is lost may be posted twice"`
 	BaseURL        string        `yaml:"base_url" doc:"Discord's address, or that of a proxy"`
 	Creates        int           `yaml:"creates" doc:"messages created in one window, until Discord's headers say otherwise"`
 	Edits          int           `yaml:"edits" doc:"messages edited in one window, until Discord's headers say otherwise"`
 	Window         time.Duration `yaml:"window" doc:"length of a window"`
+	Backlog        string        `yaml:"backlog" enum:"newest|oldest" doc:"which alerts go first when not all can"`
+	PerTicker      int           `yaml:"per_ticker" doc:"alerts about a ticker that one process posts in a minute; the others are summed up in one line; 0 is no limit"`
+	EditLimit      time.Duration `yaml:"edit_limit" doc:"a message older than this keeps what it shows: Discord hardly lets it be edited"`
+	PendingLimit   time.Duration `yaml:"pending_limit" doc:"an alert that waits longer for its analysis says that none came"`
 	RequestTimeout time.Duration `yaml:"request_timeout" doc:"longest time for one request; the whole batch has timeout"`
 	Keep           time.Duration `yaml:"keep" doc:"how long the ledger remembers which message belongs to an item"`
 }
+
+// A Route sends items to a channel of their own.
+type Route struct {
+	When    flows.Condition `yaml:"when" doc:"expression over the item" required:"true"`
+	Channel string          `yaml:"channel" doc:"id of the channel" required:"true"`
+}
+
+const (
+	newest = "newest"
+	oldest = "oldest"
+)
 
 // DefaultConfig holds the defaults.
 var DefaultConfig = Config{
@@ -48,8 +79,20 @@ var DefaultConfig = Config{
 	Creates:        5,
 	Edits:          5,
 	Window:         5 * time.Second,
+	Backlog:        newest,
+	PerTicker:      4,
+	EditLimit:      time.Hour,
+	PendingLimit:   30 * time.Minute,
 	RequestTimeout: 10 * time.Second,
 	Keep:           30 * 24 * time.Hour,
+}
+
+// home is where alerts go that no rule sends elsewhere.
+func (c Config) home() place {
+	if c.Webhook != "" {
+		return webhookPlace(c.Webhook.Reveal())
+	}
+	return channelPlace(c.BaseURL, c.Channel)
 }
 
 var snowflake = regexp.MustCompile(`^[0-9]{1,20}$`)
@@ -62,12 +105,22 @@ func (c Config) Validate() error {
 			faults = append(faults, config.At(field, format, args...))
 		}
 	}
-	fault(c.Token != "" && c.Channel == "", "channel", "is needed to post: the number that Discord copies as the channel's id")
+	fault(c.Token != "" && c.Channel == "" && c.Webhook == "", "channel", "is needed to post: the number that Discord copies as the channel's id")
 	fault(c.Channel != "" && !snowflake.MatchString(c.Channel), "channel", "%q is no channel id; it is a number such as 112233445566778899", c.Channel)
+	for i, r := range c.Routes {
+		fault(!snowflake.MatchString(r.Channel), "routes", "rule %d: %q is no channel id; it is a number such as 112233445566778899", i+1, r.Channel)
+	}
+	fault(c.Webhook != "" && webhookPlace(c.Webhook.Reveal()).url == "", "webhook", "must be the address that Discord copies: https://discord.com/api/webhooks/<id>/<token>")
+	fault(c.Webhook != "" && c.Token != "", "webhook", "and token are two ways to post: leave one out")
+	fault(c.Webhook != "" && len(c.Routes) > 0, "routes", "need a bot with token and channel: a webhook posts to one channel")
 	fault(!webAddress(c.BaseURL), "base_url", "must be an http or https address such as %s", DefaultConfig.BaseURL)
 	fault(c.Creates < 1, "creates", "must be at least 1")
 	fault(c.Edits < 1, "edits", "must be at least 1")
 	fault(c.Window <= 0, "window", "must be longer than nothing; 5s is usual")
+	fault(c.Backlog != newest && c.Backlog != oldest, "backlog", "must be newest or oldest")
+	fault(c.PerTicker < 0, "per_ticker", "must be at least 0")
+	fault(c.EditLimit <= 0, "edit_limit", "must be longer than nothing; 1h is usual")
+	fault(c.PendingLimit < time.Minute, "pending_limit", "must be at least 1m; 30m is usual")
 	fault(c.RequestTimeout <= 0, "request_timeout", "must be longer than nothing; 10s is usual")
 	fault(c.Keep < time.Hour, "keep", "must be at least 1h, or redelivered items would be posted again")
 	return errors.Join(faults...)
@@ -78,41 +131,28 @@ func webAddress(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// Kind describes the sink. ledger opens the store of effects; console is where a
-// preview is shown.
-func Kind(ledger func() (store.Ledger, error), console io.Writer) flows.SinkKind {
+// Kind describes the sink. ledger opens the store of effects, console is where a preview
+// is shown, and operator opens whoever is told of what only a person can mend.
+func Kind(ledger func() (store.Ledger, error), console io.Writer, operator func() (*operator.Operator, error)) flows.SinkKind {
 	shared := &registry{}
 	return flows.NewKind(flows.SinkKind{
 		Name:    "discord",
 		Doc:     "posts each item to a Discord channel once and edits the message as the analysis comes in",
 		Example: "- discord:\n    token: ${DISCORD_TOKEN:-}\n    channel: ${DISCORD_CHANNEL:-}",
-		// A batch may wait for the channel's window to open many times over.
-		Knobs: flows.Knobs{Workers: 16, Timeout: 5 * time.Minute},
+		// A batch may wait for the channel's window to open many times over, and what
+		// waits together shares requests.
+		Knobs: flows.Knobs{Workers: 64, Timeout: 5 * time.Minute},
 	}, DefaultConfig, func(b *flows.Build, c Config) (flows.Sink, error) {
-		if c.Token == "" {
+		if c.Token == "" && c.Webhook == "" {
 			return newPreview(b, c, ledger, console), nil
 		}
-		limits := shared.limits(c)
-		return newSink(b, c, ledger, limits, http.DefaultTransport.(*http.Transport).Clone())
+		return newSink(b, c, needs{
+			ledger:    ledger,
+			operator:  operator,
+			bot:       shared.bot(c),
+			transport: http.DefaultTransport.(*http.Transport).Clone(),
+		})
 	})
-}
-
-// registry gives sinks that post as the same bot the same limits: Discord
-// counts per bot and channel, not per line in pipeline.yaml.
-type registry struct {
-	mu   sync.Mutex
-	bots map[string]*limits
-}
-
-func (r *registry) limits(c Config) *limits {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.bots == nil {
-		r.bots = make(map[string]*limits)
-	}
-	bot := c.BaseURL + " " + c.Token.Reveal()
-	r.bots[bot] = cmp.Or(r.bots[bot], newLimits())
-	return r.bots[bot]
 }
 
 // preview is the sink without a token.
@@ -129,10 +169,6 @@ func newPreview(b *flows.Build, c Config, ledger func() (store.Ledger, error), c
 		Keep: c.Keep,
 	}
 	return &preview{terminal.New(guard, console, terminal.Color(console)), b}
-}
-
-func bearer(token config.Secret) string {
-	return "Bot " + strings.TrimPrefix(strings.TrimSpace(token.Reveal()), "Bot ")
 }
 
 // Start says that this is a preview, and opens the ledger.

@@ -21,7 +21,7 @@ func TestValidate(t *testing.T) {
 	}
 	bad := Config{Token: "x", BaseURL: "discord.com"}
 	err := bad.Validate()
-	for _, field := range []string{"channel", "base_url", "creates", "edits", "window", "request_timeout", "keep"} {
+	for _, field := range []string{"channel", "base_url", "creates", "edits", "window", "backlog", "edit_limit", "pending_limit", "request_timeout", "keep"} {
 		if !strings.Contains("\n"+err.Error(), "\n"+field+": ") {
 			t.Errorf("%s is not reported in:\n%v", field, err)
 		}
@@ -39,7 +39,7 @@ func TestValidate(t *testing.T) {
 
 // Describing and validating must work with nothing connected.
 func TestKindOpensNothing(t *testing.T) {
-	kind := Kind(func() (store.Ledger, error) { t.Fatal("the ledger was opened"); return nil, nil }, io.Discard)
+	kind := Kind(func() (store.Ledger, error) { t.Fatal("the ledger was opened"); return nil, nil }, io.Discard, noOperator)
 	for _, c := range []Config{DefaultConfig, testConfig()} {
 		if _, err := kind.New(&flows.Build{Name: "discord", Logger: slog.New(slog.DiscardHandler)}, c); err != nil {
 			t.Error(err)
@@ -49,7 +49,7 @@ func TestKindOpensNothing(t *testing.T) {
 
 // Two sinks of one bot on one channel have one limit between them.
 func TestSinksOfOneBotShareLimits(t *testing.T) {
-	kind := Kind(new(sinktest.Ledger).Open, io.Discard)
+	kind := Kind(new(sinktest.Ledger).Open, io.Discard, noOperator)
 	build := func(c Config) *Sink {
 		s, err := kind.New(&flows.Build{Logger: slog.New(slog.DiscardHandler)}, c)
 		if err != nil {
@@ -60,11 +60,11 @@ func TestSinksOfOneBotShareLimits(t *testing.T) {
 	other := testConfig()
 	other.Token = "another"
 	a, b, c := build(testConfig()), build(testConfig()), build(other)
-	if a.client.creates != b.client.creates {
-		t.Error("two sinks of one bot and channel have windows of their own")
+	if a.bot != b.bot {
+		t.Error("two sinks of one bot have limits of their own")
 	}
-	if a.client.creates == c.client.creates {
-		t.Error("two bots share a window")
+	if a.bot == c.bot {
+		t.Error("two bots share limits")
 	}
 }
 
@@ -74,7 +74,7 @@ func TestOverHTTP(t *testing.T) {
 	c := testConfig()
 	c.BaseURL = server.Start(t) + "/"
 	c.Token = " Bot " + testToken
-	sink, err := Kind(new(sinktest.Ledger).Open, io.Discard).New(&flows.Build{Logger: slog.New(slog.DiscardHandler)}, c)
+	sink, err := Kind(new(sinktest.Ledger).Open, io.Discard, noOperator).New(&flows.Build{Logger: slog.New(slog.DiscardHandler)}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestPreview(t *testing.T) {
 	log := new(recordedLog)
 	ledger := new(sinktest.Ledger)
 	open := func() flows.Sink {
-		s, err := Kind(ledger.Open, &console).New(&flows.Build{Name: "discord", Logger: slog.New(log)}, DefaultConfig)
+		s, err := Kind(ledger.Open, &console, noOperator).New(&flows.Build{Name: "discord", Logger: slog.New(log)}, DefaultConfig)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -103,29 +103,39 @@ const (
 )
 
 // mark is what the ledger notes about an embed that is shown.
-func mark(state alert.State, e *discordgo.MessageEmbed) (string, error) {
-	rendered, err := json.Marshal(e)
-	if err != nil {
-		return "", fmt.Errorf("render alert: %w", err)
-	}
-	return alert.Mark(state, rendered), nil
+func mark(state alert.State, e *discordgo.MessageEmbed) string {
+	rendered, _ := json.Marshal(e) // text and numbers only
+	return alert.Mark(state, rendered)
 }
 
-// showsEmbed reports whether a message that Discord returned shows want. A nonce
-// may find a message that was posted earlier and says something else. What
-// cannot be read is taken to differ: an edit more does no harm.
-func showsEmbed(embeds json.RawMessage, want *discordgo.MessageEmbed) bool {
-	var shown []struct {
-		Color  int `json:"color"`
-		Fields []struct {
-			Value string `json:"value"`
-		} `json:"fields"`
+// showsEmbeds reports which of want a message that Discord returned shows, each in its
+// place. A nonce may find a message that was posted earlier and says something else.
+// What cannot be read is taken to differ: an edit more does no harm.
+func showsEmbeds(embeds json.RawMessage, want []*discordgo.MessageEmbed) []bool {
+	same := make([]bool, len(want))
+	var shown []shownEmbed
+	if json.Unmarshal(embeds, &shown) != nil || len(shown) != len(want) {
+		return same
 	}
-	if json.Unmarshal(embeds, &shown) != nil || len(shown) != 1 ||
-		shown[0].Color != want.Color || len(shown[0].Fields) != len(want.Fields) {
+	for i := range want {
+		same[i] = shown[i].is(want[i])
+	}
+	return same
+}
+
+// A shownEmbed is what tells the states of an alert apart.
+type shownEmbed struct {
+	Color  int `json:"color"`
+	Fields []struct {
+		Value string `json:"value"`
+	} `json:"fields"`
+}
+
+func (s shownEmbed) is(want *discordgo.MessageEmbed) bool {
+	if s.Color != want.Color || len(s.Fields) != len(want.Fields) {
 		return false
 	}
-	for i, f := range shown[0].Fields {
+	for i, f := range s.Fields {
 		if strings.TrimSpace(f.Value) != strings.TrimSpace(want.Fields[i].Value) {
 			return false
 		}

@@ -23,6 +23,7 @@ const (
 	giveUp          // the posted message can no longer be edited
 	fixBot          // an operator must act; no channel can be posted to
 	fixRoom         // an operator must act; this channel cannot be posted to
+	gone            // a webhook that must never be called again
 )
 
 // A reply is Discord's answer to one request; status 0 if there was none.
@@ -44,14 +45,22 @@ func (r *reply) decide() action {
 		discordgo.ErrCodeCannotEditFromAnotherUser,
 		discordgo.ErrCodeMaximumNumberOfEditsToMessagesOlderThanOneHourReached:
 		return giveUp
+	case discordgo.ErrCodeUnauthorized,
+		discordgo.ErrCodeInvalidAuthenticationToken:
+		return fixBot
+	case discordgo.ErrCodeUnknownWebhook,
+		discordgo.ErrCodeInvalidWebhookTokenProvided:
+		return gone
 	case discordgo.ErrCodeUnknownChannel,
+		discordgo.ErrCodeUnknownGuild,
 		discordgo.ErrCodeMissingAccess,
 		discordgo.ErrCodeMissingPermissions:
 		return fixRoom
 	case discordgo.ErrCodeThisActionCannotBePerformedDueToSlowmodeRateLimit,
 		discordgo.ErrCodeMessageCannotBeEditedDueToAnnouncementRateLimits,
 		discordgo.ErrCodeTheWriteActionYouArePerformingOnTheServerHasHitTheWriteRateLimit,
-		discordgo.ErrCodeChannelHasHitWriteRateLimit:
+		discordgo.ErrCodeChannelHasHitWriteRateLimit,
+		codeServiceLimited:
 		return slowDown
 	case discordgo.ErrCodeInvalidFormBody,
 		discordgo.ErrCodeCannotSendEmptyMessage,
@@ -72,16 +81,19 @@ func (r *reply) decide() action {
 }
 
 const (
-	codeAutomod     = 200000
-	codeHarmfulLink = 240000
+	codeAutomod        = 200000
+	codeHarmfulLink    = 240000
+	codeServiceLimited = 40062
 )
 
 // advice tells an operator what to do about a reply.
 func (r *reply) advice() string {
 	switch {
-	case r.status == http.StatusUnauthorized:
+	case r.decide() == gone:
+		return "the webhook was deleted: make a new one, set DISCORD_WEBHOOK to its address and start again"
+	case r.status == http.StatusUnauthorized || r.decide() == fixBot && r.code != 0:
 		return "the bot's token was refused: set DISCORD_TOKEN to the token on the Bot page of the application"
-	case r.code == discordgo.ErrCodeUnknownChannel:
+	case r.code == discordgo.ErrCodeUnknownChannel, r.code == discordgo.ErrCodeUnknownGuild:
 		return "the channel does not exist: set DISCORD_CHANNEL to its id"
 	case r.code == discordgo.ErrCodeMissingAccess:
 		return "the bot does not see the channel: invite it, and allow it View Channel there"
@@ -112,12 +124,15 @@ func (r *reply) slow() (wait time.Duration, global bool) {
 	return 5 * time.Second, global
 }
 
-// problem is the reply as an error. Nothing of the request is in it, and the
-// token not even if Discord, or what poses as it, says it.
-func (r *reply) problem(what, token string) error {
+// problem is the reply as an error. Nothing of the request is in it, and no secret even
+// if Discord, or what poses as it, says it.
+func (r *reply) problem(what string, secrets []string) error {
 	if r.status == 0 {
 		return fmt.Errorf("%s: %w", what, r.err)
 	}
-	body := strings.ReplaceAll(string(r.body), strings.TrimPrefix(token, "Bot "), "[secret]")
+	body := string(r.body)
+	for _, secret := range secrets {
+		body = strings.ReplaceAll(body, secret, "[secret]")
+	}
 	return fmt.Errorf("%s: HTTP %d: %s", what, r.status, alert.Cut(alert.Clean(body), 500))
 }

@@ -104,8 +104,10 @@ func TestErrorsOfCreate(t *testing.T) {
 				if n := len(b.server.Requests()); n != row.requests {
 					t.Errorf("%d requests, want %d", n, row.requests)
 				}
-				if n := len(b.ledger.All()); n != 0 {
-					t.Errorf("%d effects recorded, want none", n)
+				for _, e := range b.ledger.All() {
+					if e.ID != "" || e.State != "planned:" {
+						t.Errorf("recorded %+v, want nothing but the plan", e)
+					}
 				}
 				logs := b.log.all()
 				if row.logs == "" && len(logs) != 0 || row.logs != "" && (len(logs) != 1 || !strings.HasPrefix(logs[0], row.logs)) {

@@ -4,34 +4,38 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/bwmarrin/discordgo"
-	"golang.org/x/sync/errgroup"
 
 	"catalyst/flows"
 	"catalyst/internal/alert"
 	"catalyst/internal/news"
 	"catalyst/internal/once"
+	"catalyst/internal/operator"
 	"catalyst/internal/store"
 )
 
-// atOnce is how many requests one batch has under way at most.
-const atOnce = 32
-
-// Sink posts alerts to a channel and edits them.
+// Sink posts alerts and edits them.
 type Sink struct {
+	config  Config
 	client  *client
-	channel string
+	bot     *bot
+	home    place
 	guard   *once.Guard
+	health  *health
+	tickers tickers
 	log     *slog.Logger
-	close   func()
+	ctx     context.Context // ends with Close
+	end     context.CancelFunc
+	sweeps  sync.WaitGroup
+
+	mu    sync.Mutex
+	rooms map[string]*room // by the name of the place
 
 	checkMu   sync.Mutex
 	checkedAt time.Time
@@ -47,59 +51,133 @@ var (
 	_ flows.Closer    = (*Sink)(nil)
 )
 
-func newSink(b *flows.Build, c Config, ledger func() (store.Ledger, error), limits *limits, transport http.RoundTripper) (*Sink, error) {
-	client, err := newClient(c, limits, transport, b.Logger)
+// needs is what a sink needs from outside.
+type needs struct {
+	ledger    func() (store.Ledger, error)
+	operator  func() (*operator.Operator, error)
+	bot       *bot
+	transport http.RoundTripper
+}
+
+func newSink(b *flows.Build, c Config, n needs) (*Sink, error) {
+	client, err := newClient(c, n.transport)
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{
+	s := &Sink{
+		config:  c,
 		client:  client,
-		channel: c.Channel,
-		guard: &once.Guard{
-			Ledger: ledger,
-			Key:    func(m *flows.Message) string { return "discord/" + c.Channel + "/" + once.ItemKey(m) },
-			Keep:   c.Keep,
-		},
-		log:   b.Logger,
-		close: client.session.Client.CloseIdleConnections,
-	}, nil
+		bot:     n.bot,
+		home:    c.home(),
+		health:  &health{log: b.Logger, operator: n.operator, paged: make(map[string]bool)},
+		tickers: tickers{limit: c.PerTicker},
+		log:     b.Logger,
+		rooms:   make(map[string]*room),
+	}
+	s.guard = &once.Guard{Ledger: n.ledger, Key: func(m *flows.Message) string { return s.key(once.ItemKey(m)) }, Keep: c.Keep}
+	s.ctx, s.end = context.WithCancel(context.Background())
+	return s, nil
 }
 
-// Start opens the ledger. It does not talk to Discord: an outage of Discord is
-// no reason not to start.
+// key is the ledger's key of an item. Wherever its alert was posted is noted under it:
+// changed rules do not post it a second time.
+func (s *Sink) key(item string) string { return s.prefix() + item }
+
+func (s *Sink) prefix() string { return "discord/" + s.home.name + "/" }
+
+// room returns the room of a place; the empty name is the sink's own.
+func (s *Sink) room(name string) *room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.home
+	if name != "" && name != p.name {
+		p = channelPlace(s.config.BaseURL, name)
+	}
+	if s.rooms[p.name] == nil {
+		s.rooms[p.name] = newRoom(s, p)
+	}
+	return s.rooms[p.name]
+}
+
+// elsewhere is the name of a room that is not the sink's own.
+func (s *Sink) elsewhere(r *room) string {
+	if r.name == s.home.name {
+		return ""
+	}
+	return r.name
+}
+
+// route returns the room that an item is posted to.
+func (s *Sink) route(item *news.Item) (*room, error) {
+	for i, r := range s.config.Routes {
+		holds, err := r.When.Match(item)
+		if err != nil {
+			return nil, flows.Permanent(fmt.Errorf("routes: rule %d: %w", i+1, err))
+		}
+		if holds {
+			return s.room(r.Channel), nil
+		}
+	}
+	return s.room(""), nil
+}
+
+// Start opens the ledger, and from now on looks for alerts whose analysis does not
+// come. It does not talk to Discord: an outage of Discord is no reason not to start.
 func (s *Sink) Start(context.Context) error {
-	_, err := s.guard.Open()
-	return err
+	if _, err := s.guard.Open(); err != nil {
+		return err
+	}
+	s.sweeps.Go(s.sweep)
+	return nil
 }
 
-// Close closes idle connections.
+// Close ends whatever is under way. A second call does nothing.
 func (s *Sink) Close() error {
-	s.close()
+	s.mu.Lock()
+	rooms := s.rooms
+	s.rooms = make(map[string]*room)
+	s.mu.Unlock()
+	for _, r := range rooms {
+		r.late.flush(r.sink.config.RequestTimeout)
+	}
+	s.end()
+	s.sweeps.Wait()
+	s.client.session.Client.CloseIdleConnections()
 	return nil
 }
 
 // Announce posts items that have no message yet, as pending.
 func (s *Sink) Announce(ctx context.Context, batch []*flows.Message) error {
-	return s.each(ctx, batch, alert.Pending, func(ctx context.Context, t *task) error {
-		if t.Effect.ID != "" {
-			return nil
-		}
-		_, err := s.create(ctx, t)
+	jobs, err := s.guard.Begin(ctx, batch)
+	if err != nil {
 		return err
-	})
+	}
+	s.await(ctx, s.postAll(ctx, jobs, alert.Pending))
+	return nil
 }
 
 // Deliver shows items with their verdict: in the message they have, or in a new
-// one.
+// one. It returns when they are shown; nobody else waits for that.
 func (s *Sink) Deliver(ctx context.Context, batch []*flows.Message) error {
-	return s.each(ctx, batch, alert.Complete, func(ctx context.Context, t *task) error {
-		if t.Effect.ID == "" {
-			if shown, err := s.create(ctx, t); shown || err != nil {
-				return err
-			}
+	jobs, err := s.guard.Begin(ctx, batch)
+	if err != nil {
+		return err
+	}
+	var show waiting
+	var posts []*once.Job
+	for _, job := range jobs {
+		if rec := read(job.Effect); rec.shown() != "" || job.Effect.ID != "" {
+			s.guard.End(job)
+			show.add(s, job, alert.Complete(job.Item), rec)
+			continue
 		}
-		return s.edit(ctx, t)
-	})
+		posts = append(posts, job)
+	}
+	for _, t := range s.await(ctx, s.postAll(ctx, posts, alert.Complete)) {
+		show.add(s, t.Job, t.card, t.record) // it may have been posted before, as something else
+	}
+	show.wait(ctx)
+	return nil
 }
 
 // Report says in an item's message that its analysis waits or has failed. An
@@ -110,133 +188,185 @@ func (s *Sink) Report(ctx context.Context, m *flows.Message, o flows.Outcome) er
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
 	defer cancel()
-	job, err := s.guard.Begin(ctx, []*flows.Message{m})
+	jobs, err := s.guard.Begin(ctx, []*flows.Message{m})
 	if err != nil {
 		return err
 	}
-	defer s.guard.End(job...)
-	if job[0].Effect.ID == "" {
+	s.guard.End(jobs...)
+	if jobs[0].Effect.ID == "" {
 		return nil
 	}
-	t, err := newTask(job[0], alert.Report(m.Item, o))
-	if err != nil {
+	told := make(chan error, 1)
+	s.show(jobs[0].Key, jobs[0].Effect.ID, alert.Report(m.Item, o), read(jobs[0].Effect), func(err error) { told <- err })
+	select {
+	case err := <-told:
 		return err
+	case <-ctx.Done(): // it is shown when there is a place for it
+		return nil
 	}
-	return s.edit(ctx, t)
 }
 
-// A task is one alert to show.
-type task struct {
-	*once.Job
-	state alert.State
-	embed *discordgo.MessageEmbed
-	mark  string
-}
-
-func newTask(job *once.Job, card alert.Card) (*task, error) {
-	e := embed(card)
-	m, err := mark(card.State, e)
-	return &task{job, card.State, e, m}, err
-}
-
-// each runs show for every item of batch, new messages first: alerts do not
-// wait for edits. Items that fail are settled one by one.
-func (s *Sink) each(ctx context.Context, batch []*flows.Message, render func(*news.Item) alert.Card, show func(context.Context, *task) error) error {
-	jobs, err := s.guard.Begin(ctx, batch)
-	if err != nil {
-		return err
+// show has a message changed, unless that would change nothing.
+func (s *Sink) show(key, id string, card alert.Card, rec record, ended func(error)) {
+	c := &change{key: key, id: id, state: card.State, card: card, since: time.Now(), ended: ended}
+	c.render(rec)
+	if rec.shows(c.state, c.mark) {
+		c.end(nil)
+		return
 	}
-	defer s.guard.End(jobs...)
-	slices.SortStableFunc(jobs, func(a, b *once.Job) int {
-		return min(len(a.Effect.ID), 1) - min(len(b.Effect.ID), 1)
-	})
-	var group errgroup.Group
-	group.SetLimit(atOnce)
+	s.room(rec.Channel).changes.submit(c)
+}
+
+// waiting is what a call waits for: edits that others make.
+type waiting struct {
+	jobs []*once.Job
+	ends []chan error
+}
+
+func (w *waiting) add(s *Sink, job *once.Job, card alert.Card, rec record) {
+	end := make(chan error, 1)
+	w.jobs, w.ends = append(w.jobs, job), append(w.ends, end)
+	s.show(job.Key, job.Effect.ID, card, rec, func(err error) { end <- err })
+}
+
+// wait settles those that fail. An edit that is not made in time is made later, or
+// replaced by a later one.
+func (w *waiting) wait(ctx context.Context) {
+	for i, end := range w.ends {
+		select {
+		case err := <-end:
+			if err != nil {
+				w.jobs[i].Fail(err)
+			}
+		case <-ctx.Done():
+			w.jobs[i].Fail(outOfTime(ctx, "edit message"))
+		}
+	}
+}
+
+// outOfTime is the end of a call whose turn has not come. That is nobody's failure,
+// and an interruption none of Discord's.
+func outOfTime(ctx context.Context, what string) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
+	return flows.Unavailable("discord", fmt.Errorf("%s: the rate limit left no place for it in time", what), 0)
+}
+
+// postAll begins to post jobs that have no message. What is not to be posted has come
+// to its end.
+func (s *Sink) postAll(ctx context.Context, jobs []*once.Job, card func(*news.Item) alert.Card) []*task {
+	var tasks []*task
 	for _, job := range jobs {
-		t, err := newTask(job, render(job.Item))
+		t := &task{Job: job, card: card(job.Item), record: read(job.Effect), since: time.Now(), done: make(chan error, 1)}
+		t.deadline, _ = ctx.Deadline()
+		begun, err := s.begin(ctx, t)
 		if err != nil {
-			job.Fail(flows.Permanent(err))
+			job.Fail(err)
+		}
+		if !begun {
+			s.guard.End(job)
 			continue
 		}
-		group.Go(func() error {
-			defer s.guard.End(job)
-			if err := safely(ctx, t, show); err != nil {
-				job.Fail(err)
-			}
-			return nil
-		})
+		tasks = append(tasks, t)
 	}
-	return group.Wait()
+	return tasks
 }
 
-// safely makes an error of a panic: the engine's own net does not reach here.
-func safely(ctx context.Context, t *task, show func(context.Context, *task) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("show alert: panic: %v", p)
+// begin has a task posted, as it was planned or else by the rules. It returns false if
+// there is nothing to post.
+func (s *Sink) begin(ctx context.Context, t *task) (bool, error) {
+	if t.Effect.ID != "" || t.record.shown() != "" {
+		return false, nil
+	}
+	if t.record.state() == statePlanned {
+		r := s.room(t.record.Channel)
+		p, err := r.planned(ctx, t)
+		if err != nil {
+			return false, err
 		}
-	}()
-	return show(ctx, t)
-}
-
-// create posts the task's message and records it. shown is false if the message
-// had been posted before, unknown to the ledger, and says something else: its
-// state is then unknown, and the next edit will be made.
-func (s *Sink) create(ctx context.Context, t *task) (shown bool, err error) {
-	id, shown, err := s.client.create(ctx, nonce(t.Key), t.embed)
+		if p != nil {
+			r.posts.resume(p)
+			return true, nil
+		}
+	}
+	r, err := s.route(t.Item)
 	if err != nil {
 		return false, err
 	}
-	t.Effect.ID, t.Effect.State = id, ""
-	if shown {
-		t.Effect.State = t.mark
+	if held, err := s.holdBack(ctx, r, t); held || err != nil {
+		return false, err
 	}
-	posted.WithLabelValues().Inc()
-	s.log.Debug("alert_posted", "id", t.Messages[0].ID, "message", id, "state", t.state)
-	return shown, s.guard.Record(ctx, t.Effect)
+	if err := s.follow(ctx, r, t); err != nil {
+		return false, err
+	}
+	r.posts.submit(t)
+	return true, nil
 }
 
-// edit brings the message that the ledger names to what the task shows, unless
-// it shows it or something that must stay.
-func (s *Sink) edit(ctx context.Context, t *task) error {
-	shown := alert.Marked(t.Effect.State)
-	if t.Effect.State == t.mark || shown == stateGone || !t.state.Replaces(shown) {
-		return nil
+// await waits for tasks, settles those that fail and returns the others. All jobs
+// come to their end, now or when what is under way does.
+func (s *Sink) await(ctx context.Context, tasks []*task) (done []*task) {
+	for _, t := range tasks {
+		err := s.awaitOne(ctx, t)
+		if err != nil {
+			t.Fail(err)
+			continue
+		}
+		done = append(done, t)
 	}
-	gone, err := s.client.edit(ctx, t.Effect.ID, t.embed)
-	if err != nil {
+	return done
+}
+
+func (s *Sink) awaitOne(ctx context.Context, t *task) error {
+	select {
+	case err := <-t.done:
+		s.guard.End(t.Job)
 		return err
+	case <-ctx.Done():
 	}
-	t.Effect.State = t.mark
-	event := "alert_edited"
-	if gone {
-		// Somebody deleted it: that is an answer, and no reason to post again.
-		t.Effect.State = string(stateGone) + ":"
-		event = "alert_gone"
-	} else {
-		edited.WithLabelValues().Inc()
+	if s.withdraw(t) {
+		s.guard.End(t.Job)
+	} else if !t.leave() {
+		s.guard.End(t.Job)
+		return <-t.done
 	}
-	s.log.Debug(event, "id", t.Messages[0].ID, "message", t.Effect.ID, "state", t.state)
-	return s.guard.Record(ctx, t.Effect)
+	return outOfTime(ctx, "create message")
 }
 
-// stateGone marks a message that can no longer be edited.
-const stateGone alert.State = "gone"
+// withdraw takes a task back that is not under way.
+func (s *Sink) withdraw(t *task) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.rooms {
+		if r.posts.withdraw(t) {
+			return true
+		}
+	}
+	return false
+}
 
-// nonce names the create of an effect to Discord, which takes 25 characters.
-func nonce(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:15]))
+// nonce names a create to Discord, which takes 25 characters: by the keys of its
+// alerts and where it goes.
+func nonce(names ...string) string {
+	h := sha256.New()
+	for _, name := range names {
+		fmt.Fprintf(h, "%d:%s", len(name), name)
+	}
+	return strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)[:15]))
 }
 
 const checkEvery = 30 * time.Second
 
-// Check asks Discord for the channel, at most once in half a minute.
+// Check asks Discord for the channels, at most once in half a minute.
 func (s *Sink) Check(ctx context.Context) error {
 	s.checkMu.Lock()
 	defer s.checkMu.Unlock()
 	if s.checkedAt.IsZero() || time.Since(s.checkedAt) > checkEvery {
-		s.checked = s.client.check(ctx)
+		s.checked = s.client.check(ctx, s.home)
+		for _, r := range s.config.Routes {
+			s.checked = errors.Join(s.checked, s.client.check(ctx, channelPlace(s.config.BaseURL, r.Channel)))
+		}
 		s.checkedAt = time.Now()
 	}
 	return s.checked

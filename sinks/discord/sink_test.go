@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/internal/news"
+	"catalyst/internal/store"
 	"catalyst/sinks/discord/discordtest"
 	"catalyst/sinks/sinktest"
 )
@@ -73,6 +75,23 @@ func (b *bench) announce(ctx context.Context, batch ...*flows.Message) error {
 		return err
 	}
 	return batch[0].Outcome().Err
+}
+
+// crashAfterPost opens the ledger for a process that dies as soon as something was
+// posted: what it plans is recorded, and nothing else.
+func (b *bench) crashAfterPost() func() (store.Ledger, error) {
+	return func() (store.Ledger, error) { return planOnly{b.ledger}, nil }
+}
+
+type planOnly struct{ store.Ledger }
+
+func (l planOnly) Record(ctx context.Context, effects []store.Effect, keep time.Duration) error {
+	for _, e := range effects {
+		if e.ID != "" {
+			return errors.New("the process is dead")
+		}
+	}
+	return l.Ledger.Record(ctx, effects, keep)
 }
 
 func (b *bench) deliver(ctx context.Context, batch ...*flows.Message) error {
@@ -195,9 +214,11 @@ func TestItemsWithoutKey(t *testing.T) {
 func TestNonceFindsAnOlderState(t *testing.T) {
 	onBench(t, discordtest.Config{}, testConfig(), func(t *testing.T, b *bench) {
 		item := hostileItem()
-		b.ledger.FailRecord(context.DeadlineExceeded)
-		b.announce(t.Context(), sinktest.Message("m1", item))
-		b.ledger.FailRecord(nil)
+		crashing := newTestSink(t, testConfig(), b.server.Transport(), b.crashAfterPost(), nil)
+		crashing.Announce(t.Context(), []*flows.Message{sinktest.Message("m1", item)})
+		if n := len(b.server.Messages()); n != 1 {
+			t.Fatalf("%d messages before the crash, want 1", n)
+		}
 
 		restarted := newTestSink(t, testConfig(), b.server.Transport(), b.ledger.Open, nil)
 		m := sinktest.Message("m1", withVerdict(item))
@@ -266,104 +287,6 @@ func TestDeletedMessageStaysDeleted(t *testing.T) {
 	})
 }
 
-// All that can go wrong at once: answers lost after the post, 5xx, rate limits,
-// restarts with a ledger that lost the last records.
-func TestEverythingGoesWrong(t *testing.T) {
-	const alerts = 300
-	d := discordtest.Config{
-		Creates: discordtest.Limit{Requests: 5, Per: 5 * time.Second},
-		Edits:   discordtest.Limit{Requests: 5, Per: 5 * time.Second},
-		Latency: 100 * time.Millisecond,
-	}
-	onBench(t, d, testConfig(), func(t *testing.T, b *bench) {
-		b.server.Script(func(r discordtest.Request) *discordtest.Fault {
-			switch {
-			case r.N%20 == 3:
-				return discordtest.Hang().Done()
-			case r.N%20 == 7:
-				return discordtest.Status(503, 0, "down")
-			case r.N%20 == 11:
-				return discordtest.BadGateway().Done()
-			case r.N%50 == 13:
-				return discordtest.Reset().Done()
-			case r.N%97 == 17:
-				return discordtest.RateLimited("shared", 2*time.Second)
-			}
-			return nil
-		})
-		sink := b.Sink
-		for i := 0; i < alerts; i += 25 {
-			if i%100 == 50 {
-				sink = newTestSink(t, testConfig(), b.server.Transport(), b.ledger.Open, nil) // a restart
-			}
-			todo := sinktest.Messages(alerts)[i : i+25]
-			b.ledger.FailRecord(nil)
-			if i%75 == 0 {
-				b.ledger.FailRecord(context.DeadlineExceeded)
-			}
-			for round := 0; len(todo) > 0; round++ { // as the engine: again what failed
-				if round > 20 {
-					t.Fatalf("%d alerts of one batch still fail: %v", len(todo), todo[0].Outcome().Err)
-				}
-				if round == 1 {
-					b.ledger.FailRecord(nil)
-					sink = newTestSink(t, testConfig(), b.server.Transport(), b.ledger.Open, nil)
-				}
-				announceThenDeliver(t, sink, todo)
-				var failed []*flows.Message
-				for _, m := range todo {
-					if m.Settled() {
-						failed = append(failed, sinktest.Message(m.ID, m.Item))
-					}
-				}
-				todo = failed
-			}
-		}
-		titles := make(map[string]int)
-		for _, m := range b.server.Messages() {
-			titles[m.Last().Embeds[0].Title]++
-			if color := m.Last().Embeds[0].Color; color != 0x00FF00 {
-				t.Errorf("%s ends as #%06X, want the verdict's color", m.Last().Embeds[0].Title, color)
-			}
-		}
-		if len(titles) != alerts || len(b.server.Messages()) != alerts {
-			t.Errorf("%d messages about %d items, want %d about as many", len(b.server.Messages()), len(titles), alerts)
-		}
-	})
-}
-
-func announceThenDeliver(t *testing.T, s *Sink, batch []*flows.Message) {
-	t.Helper()
-	early := make([]*flows.Message, len(batch))
-	for i, m := range batch {
-		item := *m.Item
-		item.Analysis = nil
-		early[i] = sinktest.Message(m.ID, &item)
-	}
-	if err := s.Announce(t.Context(), early); err != nil {
-		for _, m := range batch {
-			m.Fail(err)
-		}
-		return
-	}
-	var shown []*flows.Message
-	for i, m := range batch {
-		if early[i].Settled() {
-			m.Fail(early[i].Outcome().Err)
-			continue
-		}
-		shown = append(shown, m)
-	}
-	if len(shown) == 0 {
-		return
-	}
-	if err := s.Deliver(t.Context(), shown); err != nil {
-		for _, m := range shown {
-			m.Fail(err)
-		}
-	}
-}
-
 // Whatever a source says, Discord takes it.
 func FuzzAlert(f *testing.F) {
 	f.Add("title", "summary", "https://x.example/", "reason", "figure")
@@ -371,7 +294,7 @@ func FuzzAlert(f *testing.F) {
 	server := discordtest.New(discordtest.Config{})
 	c := testConfig()
 	c.Creates = 1 << 30
-	sink := newTestSink(f, c, server.Transport(), new(sinktest.Ledger).Open, nil)
+	sink := newSinkOf(f, unlimited(), c, server.Transport(), new(sinktest.Ledger).Open, nil)
 	n := 0
 	f.Fuzz(func(t *testing.T, title, summary, url, reasoning, figure string) {
 		n++

@@ -1,11 +1,13 @@
 package discord
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"testing"
 
 	"catalyst/flows"
+	"catalyst/internal/operator"
 	"catalyst/internal/store"
 	"catalyst/sinks/discord/discordtest"
 	"catalyst/sinks/sinktest"
@@ -16,19 +18,28 @@ const (
 	testChannel = "112233445566778899"
 )
 
-// testConfig is the default configuration with a token.
+// testConfig is the default configuration with a token, without the limit of tickers.
 func testConfig() Config {
 	c := DefaultConfig
-	c.Token, c.Channel = testToken, testChannel
+	c.Token, c.Channel, c.PerTicker = testToken, testChannel, 0
 	return c
 }
 
+func noOperator() (*operator.Operator, error) { return nil, errors.New("there is no operator") }
+
 func newTestSink(tb testing.TB, c Config, transport http.RoundTripper, ledger func() (store.Ledger, error), log slog.Handler) *Sink {
+	tb.Helper()
+	return newSinkOf(tb, newBot(), c, transport, ledger, log)
+}
+
+// newSinkOf returns another sink of a bot.
+func newSinkOf(tb testing.TB, b *bot, c Config, transport http.RoundTripper, ledger func() (store.Ledger, error), log slog.Handler) *Sink {
 	tb.Helper()
 	if log == nil {
 		log = slog.DiscardHandler
 	}
-	s, err := newSink(&flows.Build{Name: "discord", Logger: slog.New(log)}, c, ledger, newLimits(), transport)
+	s, err := newSink(&flows.Build{Name: "discord", Logger: slog.New(log)}, c,
+		needs{ledger: ledger, operator: noOperator, bot: b, transport: transport})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -32,12 +32,30 @@ type world struct {
 	*Router
 	place                     *place
 	ollama, gemini, anthropic *llmtest.Server
-	log                       *bytes.Buffer
+	log                       *lines
+}
+
+// lines are a log that may be read while it is written.
+type lines struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
 }
 
 func newWorld(t *testing.T, change func(*Config)) *world {
 	t.Helper()
-	w := &world{ollama: llmtest.NewOllama(), gemini: llmtest.NewGemini(), anthropic: llmtest.NewAnthropic(), log: &bytes.Buffer{}}
+	w := &world{ollama: llmtest.NewOllama(), gemini: llmtest.NewGemini(), anthropic: llmtest.NewAnthropic(), log: &lines{}}
 	client := llm.NewHTTPClient()
 	for _, s := range []*llmtest.Server{w.ollama, w.gemini, w.anthropic} {
 		t.Cleanup(s.Close)

@@ -103,12 +103,11 @@ func TestFacts(t *testing.T) {
 
 // spend has cents of the day's budget used.
 func spend(r *Router, cents int) {
-	ask := quota.Ask{Provider: "someone", Model: "m", NanoDollars: int64(cents) * cent}
-	reservation, refused := r.quota.Reserve(context.Background(), ask)
+	reservation, refused := r.quota.Reserve(context.Background(), quota.Ask{Provider: "someone", Model: "m"})
 	if refused != nil {
 		panic(refused)
 	}
-	reservation.Settle(quota.Used{NanoDollars: ask.NanoDollars})
+	reservation.Settle(quota.Used{NanoDollars: int64(cents) * cent})
 }
 
 func TestTheFirstRuleThatHoldsDecides(t *testing.T) {

@@ -145,6 +145,8 @@ func (s *source) Run(ctx context.Context, publish flows.Publish) error {
 	}
 }
 
+const notPublished = "not_published"
+
 // longest is the longest pause after failures, however many they are and whatever the
 // server asks for.
 const longest = time.Hour
@@ -158,7 +160,9 @@ func (s *source) poll(ctx context.Context, publish flows.Publish) time.Duration 
 	intake.Polls.WithLabelValues(s.name, result).Inc()
 	if err != nil {
 		s.failures++
-		s.health.failed(err)
+		if result != notPublished { // which is not the feed's fault
+			s.health.failed(err)
+		}
 		s.turn(result, err)
 		return max(fetch.Backoff(s.failures, s.config.Every, longest), min(asked, longest))
 	}
@@ -213,7 +217,7 @@ func (s *source) look(ctx context.Context, publish flows.Publish) (asked time.Du
 	s.health.read(doc, len(fresh))
 	rest := fresh[min(len(fresh), s.config.MaxItems):]
 	if err := s.publish(ctx, publish, fresh[:len(fresh)-len(rest)]); err != nil {
-		return asked, "not_published", err
+		return asked, notPublished, err
 	}
 	if len(rest) == 0 { // else the next poll must get the document again
 		s.known = answer.Validators

@@ -389,15 +389,15 @@ func FuzzVector(f *testing.F) {
 
 // FuzzEffect reads records that somebody else may have written.
 func FuzzEffect(f *testing.F) {
-	f.Add("1", "shown", "1700000000000")
-	f.Add("", "", "-1")
-	f.Fuzz(func(t *testing.T, id, state, at string) {
-		e, err := effect("k", []any{id, state, at})
+	f.Add("1", "shown", "1700000000000", "")
+	f.Add("", "", "-1", "1")
+	f.Fuzz(func(t *testing.T, id, state, at, pending string) {
+		e, err := effect("k", []any{id, state, at, pending})
 		if err != nil {
 			return
 		}
-		if e.Key != "k" || e.ID != id || e.State != state || e.At.IsZero() {
-			t.Errorf("read %+v from %q, %q, %q", e, id, state, at)
+		if e.Key != "k" || e.ID != id || e.State != state || e.At.IsZero() || e.Pending != (pending == "1") {
+			t.Errorf("read %+v from %q, %q, %q, %q", e, id, state, at, pending)
 		}
 	})
 }

@@ -36,6 +36,9 @@ func (a *app) explainRouteCommand() *cobra.Command {
 			if format != "text" && format != "json" {
 				return usage("--format %q is none of text, json", format)
 			}
+			if item == "" {
+				return usage("name a file with --item, or - for standard input")
+			}
 			one, err := a.readItem(item)
 			if err != nil {
 				return err
@@ -49,7 +52,6 @@ func (a *app) explainRouteCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&item, "item", "", "file with one item as JSON; - is standard input")
 	c.Flags().StringVar(&format, "format", "text", "text or json")
-	c.MarkFlagRequired("item")
 	return c
 }
 

@@ -76,6 +76,7 @@ func (a *app) demo(ctx context.Context, standIn, named bool) (err error) {
 	if err := writeSample(sample, time.Now()); err != nil {
 		return err
 	}
+	r.told.Channel = "" // nobody is told of a demonstration
 	source := jsonl.Defaults
 	source.Path = sample
 	plan.Sources = []flows.Spec[flows.Source]{{Kind: jsonl.Kind(), Name: "sample", Config: source}}

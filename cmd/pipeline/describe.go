@@ -13,6 +13,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/internal/config"
+	"catalyst/internal/operator"
 )
 
 // A part is one kind of component, as list, describe and schema show it.
@@ -232,6 +233,7 @@ func schemaOf(c flows.Catalog) ([]byte, error) {
 		properties[section] = map[string]any{"type": []string{"array", "null"}, "items": map[string]any{"anyOf": of}}
 	}
 	properties["llm"] = config.Schema(llmConfig{})
+	properties["operator"] = config.Schema(operator.Defaults)
 	properties["http"] = map[string]any{"anyOf": []any{config.Schema(httpConfig{}), map[string]any{"type": "string"}}}
 	text, err := json.MarshalIndent(root, "", "  ")
 	return append(text, '\n'), err

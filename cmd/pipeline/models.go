@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -114,26 +113,11 @@ func (r *resources) Quota() (*quota.Quota, error) {
 			meters, closer = local, local.Close
 		}
 		q := quota.New(r.models.config.Budget, meters, r.log)
-		if o, err := r.Operator(); err == nil {
+		if o, err := r.Operator(); err == nil && r.runs { // a command beside it would have told, and nobody heard
 			q.OnLevel(func(c quota.Change) { pageBudget(o, c) })
 		}
 		return q, func() error { return errors.Join(q.Close(), closer()) }, q.Start(ctx)
 	})
-}
-
-// pageBudget tells the operator that the day's budget is used up to a level, each day
-// anew.
-func pageBudget(o *operator.Operator, c quota.Change) {
-	if c.To == quota.OK || c.To < c.From {
-		return
-	}
-	text := map[quota.Level]string{
-		quota.Warning:  "from now on only cheap calls are made",
-		quota.Critical: "from now on only the cheapest calls are made",
-		quota.Over:     "until midnight UTC items get the free models, or none",
-	}[c.To]
-	o.Page("budget/"+time.Now().UTC().Format(time.DateOnly)+"/"+c.To.String(),
-		fmt.Sprintf("$%.2f of the day's $%.2f for models are spent: %s", float64(c.Spent)/1e9, float64(c.Limit)/1e9, text))
 }
 
 // CostBook returns the book of what calls cost.
@@ -141,14 +125,6 @@ func (r *resources) CostBook() (*costs.Book, error) {
 	return r.models.costs.get(func(context.Context) (*costs.Book, func() error, error) {
 		b := costs.New(func() (store.Costs, error) { return r.Costs() }, r.models.config.Keep, r.log)
 		return b, b.Close, nil
-	})
-}
-
-// Operator returns whoever is told of what only a person can mend.
-func (r *resources) Operator() (*operator.Operator, error) {
-	return r.models.operator.get(func(context.Context) (*operator.Operator, func() error, error) {
-		o := operator.New(r.Notes, r.log)
-		return o, o.Close, nil
 	})
 }
 

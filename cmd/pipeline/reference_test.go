@@ -23,6 +23,7 @@ import (
 	"catalyst"
 	"catalyst/flows"
 	"catalyst/internal/config"
+	"catalyst/internal/operator"
 )
 
 // The schema that editors get takes the repository's pipeline and every example, and
@@ -193,6 +194,8 @@ func reference(b *strings.Builder) {
 	table(b, config.Describe(flows.DefaultHeader))
 	fmt.Fprint(b, "\n### http\n\nAddress of health and metrics.\n\n")
 	table(b, config.Describe(defaultHTTP))
+	fmt.Fprint(b, "\n### operator\n\nWho is told of what only a person can mend; see [operations](operations.md#the-operator).\n\n")
+	table(b, config.Describe(operator.Defaults))
 
 	section := ""
 	for _, p := range partsOf(everything()) {

@@ -20,6 +20,7 @@ import (
 	redisbroker "catalyst/internal/broker/redis"
 	"catalyst/internal/config"
 	"catalyst/internal/llm"
+	"catalyst/internal/operator"
 	"catalyst/internal/sqlite"
 	"catalyst/internal/store"
 	"catalyst/internal/store/postgres"
@@ -46,6 +47,8 @@ type resources struct {
 	records lazy[records]
 
 	models models
+	told   operator.Config // how the operator is told
+	runs   bool            // this process runs the pipeline: it may post to the operator
 
 	mu     sync.Mutex
 	known  map[string]model
@@ -76,6 +79,13 @@ func (l *lazy[T]) get(open func(context.Context) (T, func() error, error)) (T, e
 	}
 	l.value, l.closer = value, closer
 	return value, nil
+}
+
+// peek returns the resource if it is open.
+func (l *lazy[T]) peek() (value T, open bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.value, l.closer != nil
 }
 
 // close closes what is open. A second call does nothing.

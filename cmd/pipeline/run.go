@@ -33,6 +33,7 @@ func (a *app) execute(ctx context.Context, plan *flows.Plan, r *resources) (e *f
 	if r.log, err = a.logger(); err != nil {
 		return nil, err
 	}
+	r.runs = true
 	defer func() { err = errors.Join(err, r.close()) }()
 	b, err := r.Broker()
 	if err != nil {
@@ -48,5 +49,5 @@ func (a *app) execute(ctx context.Context, plan *flows.Plan, r *resources) (e *f
 	defer metrics.Registry.Unregister(c)
 	stop := serve(ctx, r.http, e, r.log, a.redact)
 	defer stop()
-	return e, e.Run(ctx)
+	return e, r.operate(ctx, e)
 }

@@ -166,6 +166,7 @@ func TestEachVariableHasItsEffect(t *testing.T) {
 		{"DISCORD_TOKEN", "any.token.there", map[string]string{"DISCORD_CHANNEL": "42"}, bot(func(c discord.Config) any { return c.Token.Reveal() }), "", "any.token.there"},
 		{"DISCORD_CHANNEL", "42", nil, bot(func(c discord.Config) any { return c.Channel }), "", "42"},
 		{"DISCORD_API_URL", "http://proxy", token, bot(func(c discord.Config) any { return c.BaseURL }), "https://discord.com", "http://proxy"},
+		{"OPERATOR_CHANNEL", "43", token, func(_ *flows.Plan, r *resources) any { return r.told.Channel }, "", "43"},
 		{"EDGAR_URL", "http://proxy", filings, edgar(func(c rss.Config) any {
 			address, _, _ := strings.Cut(c.URL.Reveal(), "/cgi-bin/")
 			return address

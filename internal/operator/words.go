@@ -237,6 +237,7 @@ func quiet(s Source, newest time.Time) Alarm {
 // described gives an alarm title and advice by its cause, where it has none.
 func described(a Alarm) Alarm {
 	path := strings.Split(a.Cause, "/")
+	a.Text = sentence(a.Text)
 	switch {
 	case path[0] == "llm" && path[len(path)-1] == "price":
 		a.Title = "A model of " + path[1] + " has no price"
@@ -244,6 +245,9 @@ func described(a Alarm) Alarm {
 		a.Title = strings.Join(path[2:], "/") + " of " + path[1] + " is not asked"
 		a.Todo = "Check its key, credit and status page; it is asked again by itself."
 	case path[0] == "budget":
+		if path[len(path)-1] != "over" {
+			a.Level = Warning
+		}
 		a.Title = "The day's budget: " + path[len(path)-1]
 		a.Todo = "If that is not meant, raise llm.budget.day; pipeline cost shows what it went for."
 	default:

@@ -79,7 +79,7 @@ func NewPrompts(c PromptConfig) (*Prompts, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	return &Prompts{byName: all, rules: slices.Concat(c.Rules, builtinRules())}, nil
+	return &Prompts{byName: all, rules: c.Rules}, nil
 }
 
 func unknownPrompt(name string, all map[string]Prompt) string {
@@ -103,5 +103,5 @@ func (p *Prompts) Of(item *news.Item) Prompt {
 			return p.byName[rule.Use]
 		}
 	}
-	return p.byName["news"] // the last built-in rule is always true
+	return p.byName[builtin(item)]
 }

@@ -66,3 +66,5 @@ func TestSuite(t *testing.T) {
 		}
 	})
 }
+
+func oneOf(m *flows.Message) []*flows.Message { return []*flows.Message{m} }

@@ -41,6 +41,18 @@ type Item struct {
 	Reasons []string `json:"reasons,omitempty" expr:"reasons"`
 	// Analysis is nil until a model was asked or a cached answer was found.
 	Analysis *Analysis `json:"analysis,omitempty" expr:"analysis"`
+	// Filers are the companies and people an EDGAR filing is of or about, the one it is
+	// about first. Empty for news.
+	Filers []Filer `json:"filers,omitempty" expr:"filers"`
+}
+
+// A Filer is one of those a filing names.
+type Filer struct {
+	Name string `json:"name,omitempty" expr:"name"`
+	CIK  string `json:"cik,omitempty" expr:"cik"` // ten digits
+	// Role is EDGAR's word: Filer, Subject, Issuer, "Filed by", Reporting. Empty where
+	// it does not say.
+	Role string `json:"role,omitempty" expr:"role"`
 }
 
 // Direction is where a model expects the price to go. The empty Direction

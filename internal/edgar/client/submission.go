@@ -110,3 +110,9 @@ func isReadable(document []byte) bool {
 		return !strings.HasPrefix(kind, "EX-101") && !strings.HasPrefix(kind, "EX-104")
 	}
 }
+
+// Company asks for what EDGAR knows of a company, its recent filings with it, as JSON,
+// unless the version known is still the newest. The errors are those of [Client.Get].
+func (c *Client) Company(ctx context.Context, cik string, known fetch.Validators) (*fetch.Response, error) {
+	return c.get(ctx, c.small, c.dataURL("/submissions/CIK"+cik+".json"), known)
+}

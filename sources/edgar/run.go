@@ -1,0 +1,192 @@
+package edgar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"catalyst/flows"
+	"catalyst/internal/edgar/client"
+	"catalyst/internal/fetch"
+	"catalyst/internal/intake"
+	"catalyst/internal/news"
+)
+
+// Run reads until ctx ends. Feed, watch list and past days are read beside one another:
+// none waits for the outage of another.
+func (s *source) Run(ctx context.Context, publish flows.Publish) error {
+	var tasks sync.WaitGroup
+	tasks.Go(func() { s.keep(ctx, &task{what: "feed", every: s.config.Every, look: s.look}, publish) })
+	tasks.Go(func() { s.keep(ctx, &task{what: "past days", every: 15 * time.Minute, look: s.fill}, publish) })
+	if len(s.config.Watch) > 0 {
+		tasks.Go(func() { s.keep(ctx, &task{what: "watch", every: s.config.WatchEvery, look: s.watch}, publish) })
+	}
+	tasks.Wait()
+	return nil
+}
+
+// A task is one way of looking for filings.
+type task struct {
+	what  string
+	every time.Duration
+	look  func(context.Context, flows.Publish) error
+
+	failures int
+	state    string // what the log said last: empty for all is well, or the result of a failed look
+}
+
+// longest is the longest pause after failures, but for a refusal.
+const longest = time.Hour
+
+func (s *source) keep(ctx context.Context, t *task, publish flows.Publish) {
+	for {
+		wait := s.poll(ctx, t, publish)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// poll looks once and returns how long to wait before the next time.
+func (s *source) poll(ctx context.Context, t *task, publish flows.Publish) time.Duration {
+	err := t.look(ctx, publish)
+	if ctx.Err() != nil {
+		return 0
+	}
+	result, asked := resultOf(err)
+	intake.Polls.WithLabelValues(s.name, result).Inc()
+	if err != nil {
+		t.failures++
+		if result != "not_published" { // which is not EDGAR's fault
+			s.health.failed(err)
+		}
+		s.turn(t, result, err)
+		return max(fetch.Backoff(t.failures, t.every, longest), asked)
+	}
+	t.failures = 0
+	s.turn(t, "", nil)
+	return t.every
+}
+
+// turn logs a change of state, and nothing while it stays the same.
+func (s *source) turn(t *task, state string, err error) {
+	switch {
+	case state == t.state:
+		return
+	case err == nil:
+		s.log.Info("feed_recovery", "what", t.what)
+	default:
+		s.log.Warn("feed_outage", "what", t.what, "reason", state, "error", err)
+	}
+	t.state = state
+}
+
+// A publishError is a failure of what comes behind the source.
+type publishError struct{ error }
+
+func (e publishError) Unwrap() error { return e.error }
+
+// resultOf returns what came of a look, in a word, and how long EDGAR asks to be
+// left alone.
+func resultOf(err error) (result string, asked time.Duration) {
+	var (
+		refused *client.RefusedError
+		uncount *client.StoreError
+		status  *fetch.StatusError
+		failed  publishError
+		broken  cutError
+	)
+	switch {
+	case err == nil:
+		return "ok", 0
+	case errors.As(err, &refused):
+		return "refused", refused.Wait()
+	case errors.As(err, &failed):
+		return "not_published", 0
+	case errors.As(err, &uncount):
+		return "store", 0
+	case errors.As(err, &status) && status.Busy():
+		return "busy", min(status.Wait, longest)
+	case errors.As(err, &status):
+		return "refused", min(status.Wait, longest)
+	case errors.As(err, &broken):
+		return "cut", 0
+	case errors.Is(err, errNoFeed), errors.Is(err, errNoIndex), errors.Is(err, errNoCompany):
+		return "malformed", 0
+	}
+	return "network", 0
+}
+
+// publish hands items over that were not published yet, the oldest first, and remembers
+// those that are durable.
+func (s *source) publish(ctx context.Context, to flows.Publish, items []*news.Item) error {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	defer s.seen.Rotate()
+	items = slices.Clone(items)
+	slices.Reverse(items) // what comes in the order of the feed has the newest first
+	slices.SortStableFunc(items, func(a, b *news.Item) int { return a.Published.Compare(b.Published) })
+	var messages []*flows.Message
+	for i, it := range items {
+		it.Source = s.name
+		it.Key = news.KeyOf(it)
+		if !s.seen.Has(it.Key) {
+			messages = append(messages, flows.NewMessage("", it))
+		}
+		if len(messages) == 100 || len(messages) > 0 && i == len(items)-1 {
+			if err := to(ctx, messages...); err != nil {
+				return publishError{fmt.Errorf("publish %d filings: %w", len(messages), err)}
+			}
+			for _, m := range messages {
+				s.seen.Add(m.Item.Key)
+			}
+			intake.Items.WithLabelValues(s.name).Add(float64(len(messages)))
+			messages = nil
+		}
+	}
+	return nil
+}
+
+// A note is a time that outlives the process.
+
+// recall returns the time noted under a name; zero if there is none.
+func (s *source) recall(ctx context.Context, name string) (time.Time, error) {
+	notes, err := s.notes()
+	if err != nil {
+		return time.Time{}, &client.StoreError{Err: err}
+	}
+	values, err := notes.Notes(ctx, []string{s.note(name)})
+	if err != nil {
+		return time.Time{}, &client.StoreError{Err: err}
+	}
+	at, err := time.Parse(time.RFC3339, string(values[0]))
+	if err != nil {
+		return time.Time{}, nil // never noted, or by something else
+	}
+	return at, nil
+}
+
+// remember notes a time; zero forgets it. A year is longer than anybody stops for.
+func (s *source) remember(ctx context.Context, name string, at time.Time) error {
+	notes, err := s.notes()
+	if err != nil {
+		return &client.StoreError{Err: err}
+	}
+	var value []byte
+	if !at.IsZero() {
+		value = []byte(at.UTC().Format(time.RFC3339))
+	}
+	if err := notes.Note(ctx, s.note(name), value, 366*24*time.Hour); err != nil {
+		return &client.StoreError{Err: err}
+	}
+	return nil
+}
+
+func (s *source) note(name string) string { return "edgar:" + s.name + ":" + name }

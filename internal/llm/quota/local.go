@@ -26,7 +26,7 @@ type LocalMeters struct {
 
 // Local returns meters that count in memory, exactly within this process. What they
 // count is written to m at once, in groups and in order, while callers go on; a
-// process that is killed loses the last few milliseconds of it. What m has is read when
+// process that is killed loses the last hundredth of a second of it, or so. What m has is read when
 // a counter is first needed, and again each second that it is needed in, so that processes
 // that share a file know of each other soon, though not at once. Places of holders are
 // kept in this process only.
@@ -177,10 +177,15 @@ func (l *LocalMeters) believe(counters []string, used []int64, now time.Time) {
 	}
 }
 
+// pace is the time between two writes, so that a burst of calls is not slowed down by
+// as many.
+const pace = 10 * time.Millisecond
+
 // run writes whenever something is owed.
 func (l *LocalMeters) run() {
 	defer close(l.stopped)
-	var again <-chan time.Time
+	var again <-chan time.Time // the next write, if that cannot be at once
+	failing := false
 	for {
 		select {
 		case <-l.kick:
@@ -189,37 +194,41 @@ func (l *LocalMeters) run() {
 			}
 		case <-again:
 		case <-l.stop:
-			l.closed = l.flush()
+			_, l.closed = l.flush()
 			return
 		}
-		err := l.flush()
-		if err != nil && again == nil {
+		wrote, err := l.flush()
+		if err != nil && !failing {
 			l.log.Warn("llm_quota_unwritten", "error", err, "effect", "what is used of limits and budgets is kept in memory and written later")
 		}
-		again = nil
-		if err != nil {
+		switch failing = err != nil; {
+		case failing:
 			again = time.After(patience)
+		case wrote:
+			again = time.After(pace)
+		default:
+			again = nil
 		}
 	}
 }
 
 const writeTimeout = 5 * time.Second
 
-// flush writes what is owed.
-func (l *LocalMeters) flush() error {
+// flush writes what is owed, and reports whether that was anything.
+func (l *LocalMeters) flush() (wrote bool, err error) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
 	debts := l.debts()
 	if len(debts) == 0 {
-		return nil
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
 	if err := l.store.Add(ctx, debts); err != nil {
-		return err
+		return false, err
 	}
 	l.paid(debts)
-	return nil
+	return true, nil
 }
 
 // Close writes what is left. The meters must not be used after it. A second call

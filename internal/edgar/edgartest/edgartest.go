@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +45,9 @@ func Read(tb testing.TB, path ...string) []string {
 // Paragraphs is the text of an HTML document, one entry per block and per table
 // row, whose cells are joined by " | ".
 func Paragraphs(document []byte) []string {
+	if !markup.Match(document) {
+		return plain(string(document))
+	}
 	root, err := html.Parse(bytes.NewReader(document))
 	if err != nil {
 		return nil
@@ -70,9 +74,6 @@ func (r *reader) read(n *html.Node) {
 		return
 	case n.DataAtom == atom.Tr:
 		r.row(n)
-		return
-	case n.DataAtom == atom.Pre:
-		r.plain(n)
 		return
 	case n.DataAtom == atom.Br:
 		r.text.WriteByte(' ')
@@ -129,24 +130,45 @@ func join(cells []string, cell string) []string {
 	return append(cells, cell)
 }
 
-// plain reads preformatted text: paragraphs are parted by empty lines.
-func (r *reader) plain(pre *html.Node) {
-	r.end()
-	var text strings.Builder
-	var read func(*html.Node)
-	read = func(n *html.Node) {
-		if n.Type == html.TextNode {
-			text.WriteString(n.Data)
+var (
+	markup = regexp.MustCompile(`(?i)<(?:p|div|td|body)[ >]`)
+	tag    = regexp.MustCompile(`<[^<>]{1,200}>`)
+	gap    = regexp.MustCompile(`[ \t]{2,}|\.{4,}`)
+	figure = regexp.MustCompile(`\d[\d,.)% ]*$`)
+)
+
+// plain reads a text without markup: empty lines part paragraphs, and a line that
+// wide gaps split and that ends in a figure is a row of a table.
+func plain(text string) []string {
+	var paragraphs, lines []string
+	end := func() {
+		if text := strings.Join(strings.Fields(strings.Join(lines, " ")), " "); text != "" {
+			paragraphs = append(paragraphs, text)
 		}
-		for c := n.FirstChild; c != nil; c = c.NextSibling {
-			read(c)
+		lines = nil
+	}
+	for _, line := range strings.Split(tag.ReplaceAllString(text, ""), "\n") {
+		line = strings.TrimSpace(strings.ReplaceAll(line, "$ ", "$"))
+		line = strings.ReplaceAll(line, "$ ", "$")
+		parts := gap.Split(strings.ReplaceAll(line, "$  ", "$"), -1)
+		switch {
+		case line == "" || strings.Trim(line, "-= ") == "":
+			end()
+		case len(parts) > 1 && figure.MatchString(line):
+			end()
+			var row []string
+			for _, part := range parts {
+				if part = strings.TrimSpace(part); part != "" {
+					row = join(row, part)
+				}
+			}
+			paragraphs = append(paragraphs, strings.Join(row, " | "))
+		default:
+			lines = append(lines, line)
 		}
 	}
-	read(pre)
-	for _, paragraph := range strings.Split(text.String(), "\n\n") {
-		r.text.WriteString(paragraph)
-		r.end()
-	}
+	end()
+	return paragraphs
 }
 
 func (r *reader) end() {

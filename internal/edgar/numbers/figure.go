@@ -31,16 +31,17 @@ func figureAt(list []token, i int) (figure, bool) {
 	if !ok {
 		return rangeOfNumbers(list, i)
 	}
-	f = rangeFrom(list, f)
-	f = margin(list, f)
-	return f, true
+	if rangeWord(list, f.start, f.end) {
+		f = rangeFrom(list, f)
+	}
+	return margin(list, f), true
 }
 
 // rangeFrom extends a figure to a range: "$1.10 to $1.20", "$1.1-$1.3 million",
 // "between $1 and $2". What stands after "from" is no range but a change.
 func rangeFrom(list []token, f figure) figure {
 	to := f.end
-	if !rangeWord(list, f.start, to) || f.low != f.high || f.unit == Shares && f.warrants {
+	if f.low != f.high || f.unit == Shares && f.warrants {
 		return f
 	}
 	g, ok := amountAt(list, to+1)
@@ -135,7 +136,7 @@ func rangeOfNumbers(list []token, i int) (figure, bool) {
 // margin reads "plus or minus 2%" behind a figure.
 func margin(list []token, f figure) figure {
 	i := f.end
-	if i < len(list) && list[i].low == "," {
+	for i < len(list) && i < f.end+3 && (list[i].low == "," || list[i].low == "respectively") {
 		i++
 	}
 	switch {
@@ -174,6 +175,11 @@ func amountAt(list []token, i int) (figure, bool) {
 	currency, i := currencyAt(list, i)
 	if currency != "" {
 		return moneyAt(list, start, i, currency)
+	}
+	if i+3 < len(list) && list[i].low == "(" && list[i+2].low == ")" && list[i+3].low == "%" {
+		f, ok := bareAmount(list, i+1)
+		f.low, f.high, f.unit, f.signed, f.start, f.end = -f.low, -f.low, Percent, true, i, i+4
+		return f, ok
 	}
 	f, ok := bareAmount(list, i)
 	if !ok {
@@ -262,8 +268,9 @@ func moneyAt(list []token, start, i int, currency string) (figure, bool) {
 		i++
 	} else if open {
 		// "($0.12)" is negative, "(from $0.12 to …)" and "($0.88 per share …)" are not.
+		// "€20 million ($23.1 million)" is the same amount in other words.
 		open = false
-		if f, ok := bareAmount(list, i); ok && f.end < len(list) && list[f.end].low == ")" {
+		if f, ok := bareAmount(list, i); ok && f.end < len(list) && list[f.end].low == ")" && (start == 1 || negatable[list[start-2].low]) {
 			open = true
 			start--
 		}
@@ -290,11 +297,14 @@ func moneyAt(list []token, start, i int, currency string) (figure, bool) {
 	}
 	f.start, f.unit = start, currency
 	if open || minus {
-		f.low, f.signed = -math.Abs(f.low), true
+		f.low, f.signed = 0-math.Abs(f.low), true
 	}
 	f.high = f.low
 	return perShare(list, f), true
 }
+
+// negatable are the words before a bracket that stands for a minus.
+var negatable = words("of was were to and or is , - – from with versus vs : compared | basic diluted share loss")
 
 // isMinus reports whether the token is a minus that belongs to what follows: one
 // that joins two figures is a range.
@@ -377,9 +387,10 @@ func perShare(list []token, f figure) figure {
 		switch low := list[i].low; {
 		case low == "share" || low == "ads" || low == "unit" || low == "ordinary" && i+1 == len(list):
 			f.end, f.perShare = i+1, true
-			if strings.HasPrefix(f.share, "d") || diluted || basic {
-				f.share = shareBasis(basic, diluted)
+			if !diluted && !basic {
+				basic, diluted, f.end = basisBehind(list, f.end)
 			}
+			f.share = shareBasis(basic, diluted)
 			return f
 		case low == "diluted":
 			diluted = true
@@ -390,6 +401,30 @@ func perShare(list []token, f figure) figure {
 		}
 	}
 	return f
+}
+
+// basisBehind reads "on a diluted basis", "(basic and diluted)" or ", diluted"
+// behind "per share".
+func basisBehind(list []token, i int) (basic, diluted bool, end int) {
+	end = i
+	for j := i; j < len(list) && j < i+7; j++ {
+		switch list[j].low {
+		case "diluted":
+			diluted, end = true, j+1
+		case "basic":
+			basic, end = true, j+1
+		case "on", "a", "an", "fully", "and", "(":
+		case "basis", ")":
+			if end > i {
+				return basic, diluted, j + 1
+			}
+			return false, false, i
+		default:
+			// "…, diluted earnings of" begins something else.
+			return false, false, i
+		}
+	}
+	return false, false, i
 }
 
 func shareBasis(basic, diluted bool) string {

@@ -22,7 +22,7 @@ type finder struct {
 
 // A topic is what a passage is about, where one word means two things: a
 // "purchase price" is that of a company or of shares.
-type topic struct{ offering, deal bool }
+type topic struct{ offering, deal, warrants bool }
 
 func (f *finder) paragraph(i int, text string) {
 	if strings.Contains(text, " | ") {

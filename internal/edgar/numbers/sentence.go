@@ -25,10 +25,16 @@ type reading struct {
 	named    bool
 	delta    int // token behind the word that makes a figure a change
 	from     *figure
-	group    int // first number of the metric named last, in found
-	respects bool
-	first    int // first number of the sentence
-	pairs    []Period
+	fromTime Period
+	opened   int    // offset at which the comparison opened
+	twin     phrase // named before the metric: "revenue and net income were …"
+	dated    int    // numbers of the sentence before this one have their period
+
+	behindFigure int // token behind the last figure
+	group        int // first number of the metric named last, in found
+	respects     bool
+	first        int // first number of the sentence
+	pairs        []Period
 }
 
 // earlierYear says which earlier period the words named.
@@ -41,7 +47,7 @@ const (
 )
 
 func (s *reading) read() {
-	s.first, s.group, s.delta = len(s.found), len(s.found), -1
+	s.first, s.group, s.dated, s.delta = len(s.found), len(s.found), len(s.found), -1
 	s.survey()
 	for i := 0; i < len(s.list); {
 		i += s.step(i)
@@ -62,7 +68,7 @@ func (s *reading) survey() {
 		switch p, _ := phraseAt(s.list, i); {
 		case p.meaning == offering || p.meaning == metric && p.kind == OfferingSize:
 			s.topic.offering = true
-		case p.meaning == deal:
+		case p.meaning == deal || p.kind == DealValue && p.words[0] == "transaction":
 			s.topic.deal = true
 		}
 	}
@@ -81,17 +87,20 @@ func (s *reading) survey() {
 
 // step reads what begins at token i and returns its size.
 func (s *reading) step(i int) int {
+	if matches(s.list[i:], yearToDate) {
+		// It has a period, and not that of the sentences before.
+		s.period, s.named = Period{}, true
+		return len(yearToDate)
+	}
 	if periods, size := periodAt(s.list, i); size > 0 {
 		s.setPeriod(periods, i)
 		return size
 	}
-	if f, ok := figureAt(s.list, i); ok {
+	if f, ok := s.figureAt(i); ok {
 		size := f.end - i
-		s.figure(f)
-		if size < 1 {
-			return 1
-		}
-		return size
+		noun := s.figure(f)
+		s.behindFigure = f.end
+		return max(1, size+noun)
 	}
 	if p, ok := phraseAt(s.list, i); ok {
 		return s.phrase(p, i)
@@ -106,6 +115,8 @@ func (s *reading) word(i int) {
 	case "while", "whereas", "but":
 		s.closeComparison()
 		s.metric, s.past = phrase{}, false
+	case "warrant", "warrants":
+		s.topic.warrants = true
 	case ",", "and":
 		// "Compared to last year, revenue was …"
 		if s.compare && s.compared == 0 && s.vague != noEarlier {
@@ -115,7 +126,8 @@ func (s *reading) word(i int) {
 		// "to $5 million from $4 million"; "revenue from licences" is another thing.
 		if s.bound() {
 			s.openComparison()
-		} else if s.metric.meaning == metric && !s.fromAmount(i) && !changed(s.list, i) {
+			s.opened = s.list[i].start
+		} else if (s.metric.kind == Revenue || s.metric.kind == NetIncome) && !s.fromAmount(i) && !changed(s.list, i) {
 			s.metric = phrase{}
 		}
 	}
@@ -175,7 +187,11 @@ func (s *reading) phrase(p phrase, i int) int {
 		s.metric = phrase{}
 		s.unsay()
 	case compares:
+		if p.words[size-1] == "from" && !s.bound() {
+			return size - 1
+		}
 		s.openComparison()
+		s.opened = s.list[i].start
 	case earlier:
 		s.earlier(p)
 	case expects:
@@ -205,25 +221,12 @@ func (s *reading) phrase(p phrase, i int) int {
 // unsay forgets what was said of a metric that did not come.
 func (s *reading) unsay() { s.adjusted, s.gaap, s.basis, s.forma = false, false, "", false }
 
-// share reads "diluted" or "basic". Behind an EPS ("$0.88 on a diluted basis") it
-// is said of that.
+// share reads "diluted" or "basic".
 func (s *reading) share(basis string) {
-	if n := s.last(EPS); n != nil && !s.compare && s.since <= 6 && n.PerShare == "" {
-		n.PerShare = basis
-		return
-	}
 	if s.basis != "" && s.basis != basis {
 		basis = "basic and diluted"
 	}
 	s.basis = basis
-}
-
-// last is the last number of the sentence if it is of the kind.
-func (s *reading) last(kind Kind) *Number {
-	if len(s.found) > s.first && s.found[len(s.found)-1].Kind == kind {
-		return &s.found[len(s.found)-1]
-	}
-	return nil
 }
 
 func (s *reading) earlier(p phrase) {
@@ -249,7 +252,7 @@ func (s *reading) earlier(p phrase) {
 // datePrior gives the last comparison its period.
 func (s *reading) datePrior() {
 	for i := len(s.found) - 1; i >= s.first && s.compared > 0; i-- {
-		if n := &s.found[i]; n.Prior != nil && n.Prior.Period.IsZero() {
+		if n := &s.found[i]; n.Prior != nil && n.Prior.Period.Year == 0 {
 			n.Prior.Period = n.Period.before(s.vague == quarterBefore)
 		}
 	}
@@ -257,7 +260,8 @@ func (s *reading) datePrior() {
 
 // name reads the name of a metric.
 func (s *reading) name(p phrase, i int) {
-	if p.kind == Revenue && !wholeCompany(s.list, i, len(p.words)) || s.forma {
+	again := s.compare && i > 0 && s.list[i-1].low == "from"
+	if !again && !s.ofTheWhole(p, i) || s.forma {
 		s.metric = phrase{}
 		s.unsay()
 		return
@@ -268,15 +272,16 @@ func (s *reading) name(p phrase, i int) {
 			s.closeComparison()
 		}
 	}
-	if p.kind == Revenue && s.metric.kind == Revenue && s.delta == i {
-		return
+	s.twin = phrase{}
+	if i > 0 && s.list[i-1].low == "and" && !s.bound() && s.since <= 3 {
+		s.twin = s.metric
 	}
 	p.share = shareBasis(p.share != "" && p.share != "diluted" || s.basis == "basic" || s.basis == "basic and diluted", p.share != "" && p.share != "basic" || s.basis == "diluted" || s.basis == "basic and diluted")
 	s.metric, s.since, s.basis = p, 0, ""
 	if !s.compare {
 		s.group = len(s.found)
 	}
-	s.from = nil
+	s.from, s.fromTime = nil, Period{}
 }
 
 // states reports whether a verb of a statement stands near: "was", "totaled".
@@ -297,16 +302,28 @@ func (s *reading) states(i int) bool {
 	return false
 }
 
+// ofTheWhole reports whether the metric at i is that of the company. Only those
+// that are given for parts of it are doubted.
+func (s *reading) ofTheWhole(p phrase, i int) bool {
+	switch p.kind {
+	case Revenue:
+		return wholeCompany(s.list, i, len(p.words))
+	case GrossMargin, OperatingMargin:
+		return i == 0 || s.list[i-1].kind != 'w' || whole[s.list[i-1].low]
+	}
+	return true
+}
+
 // wholeCompany reports whether the revenue named at i is that of the company and
 // not of a part of it.
 func wholeCompany(list []token, i, size int) bool {
 	if i+size < len(list) {
 		switch next := list[i+size].low; next {
-		case "growth", "mix", "per", "recognition", "generating", "line", "stream", "streams", "share", "sharing", "based":
+		case "growth", "mix", "potential", "opportunity", "opportunities", "per", "recognition", "generating", "line", "stream", "streams", "share", "sharing", "based":
 			return false
 		case "by", "derived", "associated", "related", "generated", "representative", "representatives", "force", "team", "channel":
-			return next == "generated" && false
-		case "in", "for":
+			return false
+		case "in", "for", "to", "of":
 			if part(list, i+size+1) {
 				return false
 			}
@@ -335,7 +352,8 @@ func part(list []token, i int) bool {
 		switch list[j].low {
 		case "the", "our", "its", "a", "this", "each":
 			continue
-		case "quarter", "period", "year", "both", "line", "range", "order", "excess", "company", "fiscal", "full", "first", "second", "third", "fourth", "three", "six", "nine", "twelve", "same", "prior", "comparable", "corresponding", "current", "most", "latest", "december", "that":
+		case "at", "nearly", "just", "almost", "up", "us", "rmb", "be", "grow", "increase", "decrease", "total", "come", "exceed", "approximately", "between", "decline", "reach", "about", "more", "over", "fall", "range",
+			"quarter", "period", "year", "both", "line", "order", "excess", "company", "fiscal", "full", "first", "second", "third", "fourth", "three", "six", "nine", "twelve", "same", "prior", "comparable", "corresponding", "current", "most", "latest", "december", "that":
 			return false
 		}
 		if list[j].kind == 'n' || months[list[j].low] > 0 {
@@ -350,35 +368,20 @@ func part(list []token, i int) bool {
 }
 
 func (s *reading) setPeriod(periods []Period, i int) {
+	if s.compare {
+		s.setPrior(periods[0])
+		return
+	}
 	p := s.resolve(periods[0])
 	if len(periods) == 2 {
 		s.resolve(periods[1])
 	}
-	if s.compare {
-		if s.compared == 0 {
-			s.vague = yearBefore
-			s.pairs = append(s.pairs[:0:0], s.pairs...)
-		}
-		for j := len(s.found) - 1; j >= s.first && s.compared > 0; j-- {
-			if n := &s.found[j]; n.Prior != nil && n.Prior.Period.IsZero() {
-				n.Prior.Period = p
-			}
-		}
-		if s.compared == 0 {
-			s.priorPeriod(p)
-		}
+	if s.from != nil && !s.bound() {
+		s.fromTime = p
 		return
 	}
 	if s.after(i) {
-		for j := s.group; j < len(s.found); j++ {
-			if n := &s.found[j]; n.Rule != "pair" {
-				n.Period = p
-				n.Confidence = max(n.Confidence, 0.95)
-			}
-		}
-		if !s.named {
-			s.carried = p
-		}
+		s.date(p)
 		return
 	}
 	s.period, s.named = p, true
@@ -388,9 +391,60 @@ func (s *reading) setPeriod(periods []Period, i int) {
 	s.past = false
 }
 
-// priorPeriod keeps the period of a comparison whose figure comes later: "compared
-// to the third quarter of 2024 revenue of $5 million".
-func (s *reading) priorPeriod(p Period) { s.pairs = []Period{p} }
+// date gives the numbers before it their period: those of the metric named last,
+// and the others of the sentence if no period stood before them.
+func (s *reading) date(p Period) {
+	first := s.group
+	if !s.named {
+		first = s.dated
+		s.carried = p
+	}
+	for j := first; j < len(s.found); j++ {
+		n := &s.found[j]
+		if !forecastable[n.Kind] || n.Rule == "pair" && len(s.pairs) == 2 {
+			continue
+		}
+		n.Period = p
+		n.Confidence = max(n.Confidence, 0.95)
+		if n.Prior != nil && n.Prior.Period.IsZero() && s.vague != noEarlier {
+			n.Prior.Period = p.before(s.vague == quarterBefore)
+		}
+	}
+	s.dated = len(s.found)
+}
+
+// setPrior gives a comparison its period. Where the figure comes later ("compared
+// to third quarter 2024 revenue of $5 million") it is kept for it.
+func (s *reading) setPrior(p Period) {
+	if p.Year > 0 {
+		s.resolve(p)
+	}
+	if s.compared == 0 {
+		s.vague, s.pairs = yearBefore, []Period{p}
+		return
+	}
+	for j := len(s.found) - 1; j >= s.first; j-- {
+		if n := &s.found[j]; n.Prior != nil && n.Prior.Start >= s.opened {
+			n.Prior.Period = relative(p, n.Period)
+			if s.vague == yearBefore && p.Months == 12 && p.Month == 0 && n.Period.Year == p.Year+1 {
+				// "the same period in 2024"
+				n.Prior.Period = n.Period.before(false)
+			}
+		}
+	}
+}
+
+// relative completes a quarter without its year by the period that is compared to
+// it: the last such quarter before.
+func relative(p, to Period) Period {
+	if p.Year > 0 || p.Quarter == 0 || to.Quarter == 0 || to.Year == 0 {
+		return p
+	}
+	if p.Year = to.Year; p.Quarter >= to.Quarter {
+		p.Year--
+	}
+	return p
+}
 
 // after reports whether the period at i directly follows a figure: "$5 million in
 // the third quarter".
@@ -398,13 +452,12 @@ func (s *reading) after(i int) bool {
 	if !s.bound() {
 		return false
 	}
-	end := s.found[len(s.found)-1].End
-	if n := &s.found[len(s.found)-1]; n.Prior != nil && n.Prior.Start > n.Start {
-		end = n.Prior.End
-	}
-	for j := i - 1; j >= 0 && j > i-9; j-- {
-		if s.list[j].end <= s.offset(end) {
+	for j := i - 1; j >= 0 && j > i-10; j-- {
+		if j < s.behindFigure {
 			return true
+		}
+		if s.list[j].kind == 'n' && len(s.list[j].low) == 1 {
+			continue
 		}
 		switch s.list[j].low {
 		case "for", "in", "during", "the", "of", "on", "a", "diluted", "basic", "basis", "(", ")", "ended", "gaap", "non", "its", "our", "company", "share", "per", "full", "fiscal", "both", "this", ",", "respectively", "adjusted", "revenue", "net", "income":
@@ -415,26 +468,45 @@ func (s *reading) after(i int) bool {
 	return false
 }
 
-func (s *reading) offset(end int) int { return end }
-
-// figure decides what a figure measures.
-func (s *reading) figure(f figure) {
-	if f.unit == points {
-		return
+// figureAt reads a figure. "From $1 to $2" is a range where $1 cannot be what it
+// was before: the metric has its figure, or two more ends follow.
+func (s *reading) figureAt(i int) (figure, bool) {
+	f, ok := figureAt(s.list, i)
+	if !ok || f.low != f.high || f.end >= len(s.list) || s.list[f.end].low != "to" || i == 0 || s.list[i-1].low != "from" {
+		return f, ok
 	}
-	if p, ok := s.noun(f); ok {
-		if p.meaning == metric && s.fits(p, f) && !s.isChange(f.start) && !(p.kind == Revenue && (s.forma || s.compare)) && s.free(p, f) {
+	wide := rangeFrom(s.list, f)
+	if wide.end > f.end && (s.bound() || wide.end < len(s.list) && s.list[wide.end].low == "to") {
+		return wide, true
+	}
+	return f, true
+}
+
+// figure decides what a figure measures. It returns how many tokens behind the
+// figure named it.
+func (s *reading) figure(f figure) int {
+	if f.unit == points {
+		return 0
+	}
+	if p, end, ok := s.noun(f); ok {
+		if p.meaning == metric && s.fits(p, f) && !s.isChange(f.start) && !(p.kind == Revenue && (s.forma || s.compare || s.near(f.start, "recognizing", "recognize", "recognized", "including", "includes"))) {
 			s.metric = p
 			s.group = len(s.found)
 			s.bind(f, "noun", 0.9)
 			s.metric = phrase{}
 			s.unsay()
-			return
+			return end - f.end
 		}
 		if p.meaning == other {
-			return
+			return 0
 		}
 	}
+	s.measured(f)
+	return 0
+}
+
+// measured reads a figure by the metric named before it.
+func (s *reading) measured(f figure) {
 	if s.metric.meaning != metric {
 		s.context(f)
 		return
@@ -465,7 +537,6 @@ func (s *reading) figure(f figure) {
 		s.metric = p
 		rule := "sentence"
 		if s.respects && s.pair(f) {
-			s.metric = saved
 			return
 		}
 		s.bind(f, rule, 0.95)
@@ -521,9 +592,10 @@ func (s *reading) isChange(start int) bool {
 
 // noun is the phrase that stands directly behind the figure: "$5 million in
 // revenue", "a $0.25 quarterly dividend".
-func (s *reading) noun(f figure) (phrase, bool) {
+// end is the token behind it.
+func (s *reading) noun(f figure) (found phrase, end int, ok bool) {
 	adj, basis, of := false, "", false
-	for i := f.end; i < len(s.list) && i < f.end+6; i++ {
+	for i := f.end; i < len(s.list) && i < f.end+8; i++ {
 		p, ok := phraseAt(s.list, i)
 		switch low := s.list[i].low; {
 		case ok && p.meaning == adjusted:
@@ -531,12 +603,12 @@ func (s *reading) noun(f figure) (phrase, bool) {
 		case ok && p.meaning == diluted:
 			basis = "diluted"
 		case ok && p.meaning == metric && (p.kind == Revenue || p.kind == NetIncome || p.kind == EPS || p.kind == GrossMargin || p.kind == OperatingMargin) && !of:
-			return phrase{}, false
+			return phrase{}, 0, false
 		case ok && p.meaning == metric && p.kind == Revenue && !wholeCompany(s.list, i, len(p.words)):
-			return phrase{}, false
+			return phrase{}, 0, false
 		case ok && p.meaning == metric:
 			if i == f.end && p.kind == EPS {
-				return phrase{}, false
+				return phrase{}, 0, false
 			}
 			if adj {
 				s.adjusted = true
@@ -544,23 +616,24 @@ func (s *reading) noun(f figure) (phrase, bool) {
 			if basis != "" {
 				p.share = basis
 			}
-			return p, true
+			return p, i + len(p.words), true
 		case ok && p.meaning == other && i <= f.end+2:
-			return p, true
+			return p, i + len(p.words), true
+		case low == "," && milestoneWords[s.list[i-1].low]:
 		case low == "in" || low == "of":
 			if of {
-				return phrase{}, false
+				return phrase{}, 0, false
 			}
 			of = true
 		case ok && p.meaning == reported:
 		case ok:
-			return phrase{}, false
+			return phrase{}, 0, false
 		case low == "total" || low == "cash" || low == "net" || low == "quarterly" || low == "an" || low == "a" || low == "aggregate" || low == "potential" || low == "future" || low == "additional" || low == "underwritten" || low == "registered" || low == "upsized" || low == "special" || low == "regular" || low == "common" || low == "stock" || low == "contingent" || low == "near" || low == "term" || low == "and" && i > f.end+1 || low == "annual" || low == "regulatory" || low == "commercial" || low == "development" || low == "sales" || low == "based" || low == "concurrent" || low == "non" || low == "brokered" || low == "confidentially" || low == "marketed" || low == "the" || low == "its":
 		default:
-			return phrase{}, false
+			return phrase{}, 0, false
 		}
 	}
-	return phrase{}, false
+	return phrase{}, 0, false
 }
 
 // fits reports whether a metric can have a figure of this unit and size.
@@ -577,22 +650,40 @@ func (s *reading) fits(p phrase, f figure) bool {
 	case GrossMargin, OperatingMargin:
 		return f.unit == Percent && f.low >= -1000 && f.high <= 100
 	case OfferingSize:
-		return f.money() && !f.perShare && large && s.topic.offering && f.low >= 10000
+		return f.money() && !f.perShare && large && s.topic.offering && f.low >= 100000 && s.offered(p, f)
 	case OfferingPrice:
 		return f.money() && !f.scaled && f.low > 0 && f.low < 10000 && (s.topic.offering || p.words[0] != "at")
 	case WarrantPrice:
-		return f.money() && !f.scaled && f.low > 0 && f.low < 10000
+		return f.money() && !f.scaled && f.low > 0 && f.low < 10000 && (s.topic.warrants || s.behindAny(f.end, "warrants"))
 	case DealValue:
 		if p.words[len(p.words)-1] == "price" && s.topic.offering && !s.topic.deal {
 			return f.money() && !f.perShare && large
 		}
-		return f.money() && !f.perShare && large && f.low >= 10000 && s.topic.deal
+		return f.money() && !f.perShare && large && f.low >= 100000 && s.topic.deal
 	case DealUpfront, DealMilestones:
-		return f.money() && !f.perShare && large && f.low >= 10000
+		return f.money() && !f.perShare && large && f.low >= 100000
 	case Dividend:
 		return f.money() && !f.scaled && f.low > 0 && f.low < 1000
 	}
 	return false
+}
+
+// offered reports whether money named by the words of an offering is what the
+// offering is for, and not what is done with it.
+func (s *reading) offered(p phrase, f figure) bool {
+	switch p.words[len(p.words)-1] {
+	case "offering", "placement", "financing", "deal", "program", "facility":
+		return f.end < len(s.list) && s.nounBehind(f, p) || s.before(f.start, "of", "totaling", "totalling", "for", "raising", "raise", "is", "was", ":", "in")
+	case "amount":
+		return s.anywhere(f.start, "offering", "sell", "sold", "sale", "priced", "pricing", "offered", "placement") && !s.near(f.start, "least", "less", "minimum", "holder", "holders", "each", "outstanding", "excess")
+	}
+	return true
+}
+
+// nounBehind reports whether the phrase stands behind the figure.
+func (s *reading) nounBehind(f figure, p phrase) bool {
+	found, _, ok := s.noun(f)
+	return ok && found.kind == p.kind
 }
 
 // context reads a figure that no metric claims, by what stands around it: shares
@@ -619,7 +710,7 @@ func (s *reading) count(f figure) {
 		return
 	}
 	switch {
-	case s.near(f.start, "option", "additional", "repurchase", "repurchased", "outstanding", "authorized", "rsus", "awards", "grant", "granted", "reverse", "resale", "convertible", "rate", "beneficially", "plan") || s.behindAny(f.end, "outstanding", "repurchased", "authorized"):
+	case s.near(f.start, "option", "options", "authority", "additional", "repurchase", "repurchased", "outstanding", "authorized", "rsus", "awards", "grant", "granted", "reverse", "resale", "convertible", "rate", "beneficially", "plan") || s.behindAny(f.end, "outstanding", "repurchased", "authorized"):
 	case s.near(f.start, "warrants", "warrant") && s.near(f.start, "purchase", "acquire", "exercisable", "buy") && !s.prefunded(f.start):
 		s.take(f, WarrantShares, 0.85)
 	case s.prefunded(f.start):
@@ -733,7 +824,7 @@ func (s *reading) prior(p phrase, f figure) {
 	n.Prior = &Prior{Low: low, High: high, Place: s.place(f)}
 	switch {
 	case len(s.pairs) == 1:
-		n.Prior.Period = s.pairs[0]
+		n.Prior.Period = relative(s.pairs[0], n.Period)
 	case s.vague != noEarlier:
 		n.Prior.Period = n.Period.before(s.vague == quarterBefore)
 	}
@@ -789,7 +880,10 @@ func (s *reading) bind(f figure, rule string, confidence float64) {
 		if !n.Guidance && !n.Period.IsZero() && s.vague != noEarlier {
 			n.Prior.Period = n.Period.before(s.vague == quarterBefore)
 		}
-		s.from = nil
+		if !s.fromTime.IsZero() {
+			n.Prior.Period = s.fromTime
+		}
+		s.from, s.fromTime = nil, Period{}
 	}
 	if s.proforma && forecastable[p.kind] {
 		return
@@ -805,7 +899,7 @@ func (s *reading) when(n *Number) Period {
 	case !s.carried.IsZero() && !n.Guidance:
 		n.Confidence -= 0.15
 		return s.carried
-	case !s.heading.IsZero() && (!n.Guidance || s.outlook):
+	case !s.heading.IsZero() && (s.heading.Year > 0 || s.heading.Quarter > 0) && (!n.Guidance || s.outlook):
 		n.Confidence -= 0.1
 		return s.heading
 	case n.Guidance && !s.carried.IsZero():
@@ -856,11 +950,20 @@ func (s *reading) pair(f figure) bool {
 		f.high = f.low
 	}
 	switch {
+	case s.twin.meaning == metric && s.twin.kind != s.metric.kind && s.fits(s.twin, f) && s.fits(s.metric, g):
+		second := s.metric
+		s.metric = s.twin
+		s.bind(f, "pair", 0.9)
+		s.metric = second
+		s.bind(g, "pair", 0.9)
 	case s.gaap && s.adjusted:
 		s.adjusted = false
+		if by := (g.high - g.low) / 2; f.low == f.high {
+			f.low, f.high = round(f.low-by), round(f.high+by)
+		}
 		s.bind(f, "pair", 0.85)
 		s.adjusted = true
-		s.bind(s.mute(g), "pair", 0.85)
+		s.bind(g, "pair", 0.85)
 	case len(s.pairs) == 2:
 		a, b := s.resolve(s.pairs[0]), s.resolve(s.pairs[1])
 		s.bind(f, "pair", 0.9)
@@ -874,8 +977,10 @@ func (s *reading) pair(f figure) bool {
 		s.bind(g, "pair", 0.9)
 		s.found[len(s.found)-1].Period = b
 	}
-	s.metric = phrase{}
+	s.metric, s.twin = phrase{}, phrase{}
 	return true
 }
 
-func (s *reading) mute(f figure) figure { return f }
+var yearToDate = []string{"year", "to", "date"}
+
+var milestoneWords = words("development regulatory commercial clinical sales research potential future")

@@ -7,13 +7,14 @@ import (
 
 // A table is what the rows read so far say of the rows to come.
 type table struct {
-	scale   float64 // of money; 0 if nothing was said
-	levels  [][]column
-	rows    int    // with figures, below the heads
-	group   string // the last row without figures: what the rows below it belong to
-	guided  bool
-	taken   map[string]bool
-	foreign bool
+	scale    float64 // of money; 0 if nothing was said
+	levels   [][]column
+	rows     int    // with figures, below the heads
+	adjusted bool   // the title said "non-GAAP"
+	group    string // the last row without figures: what the rows below it belong to
+	guided   bool
+	taken    map[string]bool
+	foreign  bool
 }
 
 // A column is one cell of a head: a period, part of one ("Three Months Ended",
@@ -67,12 +68,18 @@ func (f *finder) header(list []token) bool {
 		f.table.scale = scale
 		return true
 	}
-	if c := columnOf(list); c.named && len(list) <= 12 {
+	if c := columnOf(list); c.named && !c.guided && len(list) <= 12 {
 		f.addLevel([]column{c})
 		return true
 	}
 	if len(list) <= 14 {
 		f.table.group = text
+		switch {
+		case text == "gaap":
+			f.table.adjusted = false
+		case strings.Contains(text, "non gaap") && !strings.Contains(text, "reconcil") && !strings.Contains(text, "gaap to") && !strings.Contains(text, "to non"):
+			f.table.adjusted = true
+		}
 		if strings.Contains(text, "pro forma") {
 			f.table.foreign = true
 		}
@@ -133,7 +140,7 @@ func columnOf(list []token) column {
 		switch t.low {
 		case "guidance", "outlook", "forecast":
 			c.guided = true
-		case "ended", "ending", "actual", "unaudited", "(", ")", ",", ".", ":", "as", "restated", "results", "fiscal", "quarter", "year", "weeks", "period", "1", "2", "3", "a", "b", "*":
+		case "ended", "ending", "actual", "unaudited", "(", ")", ",", ".", ":", "as", "restated", "fiscal", "quarter", "year", "weeks", "period", "1", "2", "3", "a", "b", "*":
 		default:
 			if year := (&periodReader{list: []token{t}}).year(0); year > 0 && c.period.Year == 0 {
 				c.period.Year = year
@@ -305,6 +312,10 @@ var rowNames = []struct {
 // values reads a row of a label and values.
 func (f *finder) values(i int, row []cell) {
 	name := label(row[0].text)
+	if first := strings.TrimSpace(row[0].text)[0]; 'a' <= first && first <= 'z' {
+		// The rest of a name that began in the row above.
+		return
+	}
 	for _, r := range rowNames {
 		if !r.name.MatchString(name) {
 			continue
@@ -314,7 +325,7 @@ func (f *finder) values(i int, row []cell) {
 			p.share = shareBasis(strings.Contains(name, "basic"), strings.Contains(name, "diluted"))
 		}
 		if f.ours(p, name) {
-			f.column(i, row, p, strings.Contains(name, "adjusted") || strings.Contains(name, "non-gaap"))
+			f.column(i, row, p, f.table.adjusted || strings.Contains(name, "adjusted") || strings.Contains(name, "non-gaap"))
 		}
 		return
 	}
@@ -371,13 +382,18 @@ func (f *finder) column(i int, row []cell, p phrase, isAdjusted bool) {
 		}
 		done[length] = true
 		current := latest(columns, length)
+		if length == 0 && twice(columns, current) {
+			continue
+		}
 		n, ok := f.value(i, values[current], p, isAdjusted)
 		if !ok {
 			continue
 		}
 		n.Period = f.resolve(columns[current].period)
 		n.Guidance = columns[current].guided || f.outlook
-		n.Rule, n.Confidence = "table", 0.9
+		if n.Rule, n.Confidence = "table", 0.9; length == 0 {
+			n.Confidence = 0.6
+		}
 		if before := yearEarlier(columns, current); before >= 0 {
 			if prior, ok := f.value(i, values[before], p, isAdjusted); ok && prior.Unit == n.Unit {
 				n.Prior = &Prior{Low: prior.Low, High: prior.High, Period: columns[before].period, Place: prior.Place}
@@ -433,6 +449,17 @@ func latest(columns []column, length int) int {
 		}
 	}
 	return best
+}
+
+// twice reports whether another column has the same period as far as it is known:
+// a quarter and nine months whose heads are lost.
+func twice(columns []column, of int) bool {
+	for i, c := range columns {
+		if i != of && c.named && c.period == columns[of].period {
+			return true
+		}
+	}
+	return false
 }
 
 // yearEarlier is the column of the same period a year before, or -1.

@@ -93,7 +93,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 		maps.Copy(env, more)
 		return env
 	}
-	discord := map[string]string{"DISCORD_TOKEN": secrets["discord"], "DISCORD_CHANNEL": "42", "DISCORD_API_URL": server}
+	discord := map[string]string{"DISCORD_TOKEN": secrets["discord"], "DISCORD_CHANNEL": "42", "DISCORD_API_URL": server, "OPERATOR_CHANNEL": "43"}
 
 	for name, run := range map[string]struct {
 		env   map[string]string

@@ -71,6 +71,7 @@ func TestNotices(t *testing.T) {
 		{"breaker", paged(away(Model{"ollama", "mistral", true}))},
 		{"over", over(record{At: at, Alarm: llm}, at.Add(50*time.Minute))},
 		{"no price", paged(described(Alarm{Cause: "llm/openai/price", Level: Critical, Text: "nobody knows the price of gpt, so it cannot be asked under a budget: add it to the file that llm.prices names"}))},
+		{"refused alerts", paged(described(Alarm{Cause: "discord/42", Level: Critical, Text: "the bot may not post: allow it Send Messages and Embed Links in the channel"}))},
 		{"budget", paged(budget("over"))},
 		{"one in poison", paged(poisoned(1))},
 		{"many in poison", paged(poisoned(120))},

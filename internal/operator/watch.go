@@ -2,6 +2,8 @@ package operator
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -108,7 +110,11 @@ func (w *Watch) conditions(f Facts, now time.Time) (all []condition) {
 	if f.Poison != Unknown {
 		all = append(all, condition{poisoned(f.Poison), f.Poison > 0, 0})
 	}
+	open := w.Operator.Open()
 	for _, s := range f.Segments {
+		if s.Paused != nil && slices.ContainsFunc(open, func(cause string) bool { return strings.HasPrefix(cause, s.Paused.Dependency+"/") }) {
+			continue // whoever met it has told what is the matter with it
+		}
 		all = append(all, condition{paused(s), s.Paused != nil, w.Config.Patience})
 		if s.Paused == nil && s.Oldest != Unknown { // else that is told already, or nobody knows
 			all = append(all, condition{behind(s), s.Oldest > late, w.Config.Patience})

@@ -186,6 +186,21 @@ func TestSegments(t *testing.T) {
 	})
 }
 
+// What the sink has told of Discord is not told again of the segment that waits for it.
+func TestPausedForAKnownCause(t *testing.T) {
+	atDesk(t, func(d *desk) {
+		down := &flows.Outage{Dependency: "discord", Err: errors.New("the bot may not post"), Since: time.Now()}
+		s := &scene{facts: func(time.Time) Facts {
+			return Facts{Poison: Unknown, Segments: []Segment{{Topic: "news.raw", Waiting: 7, Paused: down}}}
+		}}
+		o, end := d.watched(s, noBeats)
+		defer end()
+		o.Page("discord/42", "the bot may not post")
+		d.after(time.Hour)
+		d.shows("Alerts cannot be posted to 42")
+	})
+}
+
 // Poison is told with the first message and each power of ten, and when it is empty.
 func TestPoisonGrows(t *testing.T) {
 	atDesk(t, func(d *desk) {

@@ -244,6 +244,9 @@ func described(a Alarm) Alarm {
 	case path[0] == "llm" && len(path) > 2:
 		a.Title = strings.Join(path[2:], "/") + " of " + path[1] + " is not asked"
 		a.Todo = "Check its key, credit and status page; it is asked again by itself."
+	case path[0] == "discord" && len(path) > 1:
+		a.Title = "Alerts cannot be posted to " + path[1]
+		a.Todo = "Do that; alerts wait meanwhile, and none is lost."
 	case path[0] == "budget":
 		if path[len(path)-1] != "over" {
 			a.Level = Warning

@@ -50,7 +50,7 @@ func (t *tier) away() bool {
 // unpriced refuses a call whose price nobody knows.
 func (r *Router) unpriced(t *tier) *llm.Error {
 	text := fmt.Sprintf("nobody knows the price of %s, so it cannot be asked under a budget: add it to the file that llm.prices names", t.Model())
-	r.operator.Page("llm/"+t.name+"/price", text)
+	r.operator.Page(priceCause(t), text)
 	return t.named(&llm.Error{Class: llm.Budget, Err: errors.New(text)})
 }
 
@@ -89,6 +89,9 @@ func (r *Router) ask(ctx context.Context, t *tier, q question, price prices.Pric
 		r.quota.Learn(t.name, rates)
 	}
 	observe(t, response, fault, cost)
+	if fault == nil {
+		t.well.Do(func() { r.mended(t, known) })
+	}
 	r.book(t, q, response, fault, store.Call{At: at, NanoDollars: cost, Unpriced: !known, Estimated: estimated})
 	for i, a := range analyses {
 		if a == nil {

@@ -61,5 +61,16 @@ func (r *Router) breakerChanged(t *tier) func(breakerChange) {
 	}
 }
 
+// mended tells the operator that what an earlier process told of t is over, as it is
+// with a new key.
+func (r *Router) mended(t *tier, priced bool) {
+	r.operator.Clear(pageCause(t))
+	if priced {
+		r.operator.Clear(priceCause(t))
+	}
+}
+
 // pageCause is what an operator is told of once, until the model answers again.
 func pageCause(t *tier) string { return "llm/" + t.name + "/" + t.Model() }
+
+func priceCause(t *tier) string { return "llm/" + t.name + "/price" }

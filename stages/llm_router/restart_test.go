@@ -124,11 +124,16 @@ func TestRestartKeepsBreakers(t *testing.T) {
 
 			f.account = "another"
 			p = p.another(t)
+			r = routerOf(t, p, nil, f)
 			m := message("3", "item 3")
-			process(t, routerOf(t, p, nil, f), m)
+			process(t, r, m)
 			if !m.Item.Analysis.Done() {
 				t.Errorf("with a new key: %+v", m.Outcome())
 			}
+			until(t, "that the operator was told is forgotten", func() bool {
+				notes, err := p.notes.Notes(t.Context(), []string{"operator/" + pageCause(r.tiers[0])})
+				return err == nil && notes[0] == nil
+			})
 		})
 	}
 }

@@ -91,6 +91,7 @@ type tier struct {
 	absent  *llm.NotConfiguredError // there is no Provider
 	limits  llm.Limits              // with the router's where the provider has none
 	breaker *breaker
+	well    sync.Once // done when it has answered
 }
 
 // Start finds the providers, and what is known of them from before. One that is not

@@ -342,6 +342,7 @@ func TestOutageParks(t *testing.T) {
 	if err := w.Check(t.Context()); err == nil {
 		t.Error("Check says all is well")
 	}
+	w.place.operator.Close() // which tells what is still to be told
 	if n := strings.Count(w.log.String(), "level=ERROR"); n != 2 {
 		t.Errorf("%d pages, want one for each provider somebody must see to:\n%s", n, w.log)
 	}

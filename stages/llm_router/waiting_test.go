@@ -133,6 +133,8 @@ func TestShares(t *testing.T) {
 	local, best := free("share-local"), free("share-best")
 	local.limits.MaxChars = 100
 	r := routerOf(t, newPlace(t, nil, nil), nil, local, best)
+	judged := func(name string) float64 { return testutil.ToFloat64(routed.WithLabelValues(name)) }
+	before := map[string]float64{"share-local": judged("share-local"), "share-best": judged("share-best")}
 	for i := range 10 {
 		m := message(fmt.Sprint(i), fmt.Sprint("item ", i))
 		if i%5 == 0 {
@@ -141,7 +143,7 @@ func TestShares(t *testing.T) {
 		process(t, r, m)
 	}
 	for name, want := range map[string]float64{"share-local": 8, "share-best": 2} {
-		if got := testutil.ToFloat64(routed.WithLabelValues(name)); got != want {
+		if got := judged(name) - before[name]; got != want {
 			t.Errorf("%s judged %v, want %v", name, got, want)
 		}
 	}

@@ -66,10 +66,11 @@ type desk struct {
 	busy  map[string]bool   // messages whose edit is under way: the next has to wait
 }
 
-// submit has c shown. If the alert has another change waiting, the one that says more
-// remains.
-func (d *desk) submit(c *change) {
+// add has c shown, as soon as the lane is kicked. If the alert has another change
+// waiting, the one that says more remains.
+func (d *desk) add(c *change) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	s := d.open[c.id]
 	if s == nil {
 		s = &sheet{id: c.id, changes: make(map[string]*change)}
@@ -77,8 +78,6 @@ func (d *desk) submit(c *change) {
 		d.queue = append(d.queue, s)
 	}
 	s.add(c)
-	d.mu.Unlock()
-	d.room.edits.kick()
 }
 
 func (s *sheet) add(c *change) {

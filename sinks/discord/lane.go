@@ -67,7 +67,9 @@ func (l *lane) run() {
 			l.work.cannot(forever, err)
 		case wait > 0:
 			l.work.cannot(now.Add(wait), &busyError{wait: wait})
-			l.sleep(wait, changed)
+			if l.work.waiting() {
+				l.sleep(wait, changed)
+			}
 		default:
 			if send := l.work.next(p.left); send != nil {
 				go send(p)

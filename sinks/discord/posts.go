@@ -108,18 +108,18 @@ type outbox struct {
 	tasks  []*task // in the order they came
 }
 
-// submit has a task posted; it ends when that is done or cannot be.
-func (o *outbox) submit(t *task) {
+// add has a task posted, as soon as the lane is kicked; it ends when that is done or
+// cannot be.
+func (o *outbox) add(t *task) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.tasks = append(o.tasks, t)
-	o.mu.Unlock()
-	o.room.creates.kick()
 }
 
 // resume has a post posted as it is. If it is on its way already, it goes once.
 func (o *outbox) resume(p *post) {
-	o.mu.Lock()
 	defer o.room.creates.kick()
+	o.mu.Lock()
 	defer o.mu.Unlock()
 	same := o.flying[p.nonce]
 	for _, other := range o.ready {

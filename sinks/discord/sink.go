@@ -173,9 +173,11 @@ func (s *Sink) Deliver(ctx context.Context, batch []*flows.Message) error {
 		}
 		posts = append(posts, job)
 	}
+	show.begin() // they need not wait for what is to be posted
 	for _, t := range s.await(ctx, s.postAll(ctx, posts, alert.Complete)) {
 		show.add(s, t.Job, t.card, t.record) // it may have been posted before, as something else
 	}
+	show.begin()
 	show.wait(ctx)
 	return nil
 }
@@ -197,7 +199,7 @@ func (s *Sink) Report(ctx context.Context, m *flows.Message, o flows.Outcome) er
 		return nil
 	}
 	told := make(chan error, 1)
-	s.show(jobs[0].Key, jobs[0].Effect.ID, alert.Report(m.Item, o), read(jobs[0].Effect), func(err error) { told <- err })
+	s.show(jobs[0].Key, jobs[0].Effect.ID, alert.Report(m.Item, o), read(jobs[0].Effect), func(err error) { told <- err }).edits.kick()
 	select {
 	case err := <-told:
 		return err
@@ -206,27 +208,41 @@ func (s *Sink) Report(ctx context.Context, m *flows.Message, o flows.Outcome) er
 	}
 }
 
-// show has a message changed, unless that would change nothing.
-func (s *Sink) show(key, id string, card alert.Card, rec record, ended func(error)) {
+// show has a message changed in the room it returns, unless that would change nothing.
+func (s *Sink) show(key, id string, card alert.Card, rec record, ended func(error)) *room {
+	r := s.room(rec.Channel)
 	c := &change{key: key, id: id, state: card.State, card: card, since: time.Now(), ended: ended}
 	c.render(rec)
 	if rec.shows(c.state, c.mark) {
 		c.end(nil)
-		return
+		return r
 	}
-	s.room(rec.Channel).changes.submit(c)
+	r.changes.add(c)
+	return r
 }
 
 // waiting is what a call waits for: edits that others make.
 type waiting struct {
-	jobs []*once.Job
-	ends []chan error
+	jobs  []*once.Job
+	ends  []chan error
+	rooms map[*room]bool
 }
 
 func (w *waiting) add(s *Sink, job *once.Job, card alert.Card, rec record) {
 	end := make(chan error, 1)
 	w.jobs, w.ends = append(w.jobs, job), append(w.ends, end)
-	s.show(job.Key, job.Effect.ID, card, rec, func(err error) { end <- err })
+	r := s.show(job.Key, job.Effect.ID, card, rec, func(err error) { end <- err })
+	if w.rooms == nil {
+		w.rooms = make(map[*room]bool)
+	}
+	w.rooms[r] = true
+}
+
+// begin has what was added made, all of it together.
+func (w *waiting) begin() {
+	for r := range w.rooms {
+		r.edits.kick()
+	}
 }
 
 // wait settles those that fail. An edit that is not made in time is made later, or
@@ -253,55 +269,59 @@ func outOfTime(ctx context.Context, what string) error {
 	return flows.Unavailable("discord", fmt.Errorf("%s: the rate limit left no place for it in time", what), 0)
 }
 
-// postAll begins to post jobs that have no message. What is not to be posted has come
-// to its end.
+// postAll begins to post jobs that have no message, all of them together. What is not to
+// be posted has come to its end.
 func (s *Sink) postAll(ctx context.Context, jobs []*once.Job, card func(*news.Item) alert.Card) []*task {
 	var tasks []*task
+	rooms := make(map[*room]bool)
 	for _, job := range jobs {
 		t := &task{Job: job, card: card(job.Item), record: read(job.Effect), since: time.Now(), done: make(chan error, 1)}
 		t.deadline, _ = ctx.Deadline()
-		begun, err := s.begin(ctx, t)
+		r, err := s.begin(ctx, t)
 		if err != nil {
 			job.Fail(err)
 		}
-		if !begun {
+		if r == nil {
 			s.guard.End(job)
 			continue
 		}
-		tasks = append(tasks, t)
+		tasks, rooms[r] = append(tasks, t), true
+	}
+	for r := range rooms {
+		r.creates.kick()
 	}
 	return tasks
 }
 
-// begin has a task posted, as it was planned or else by the rules. It returns false if
-// there is nothing to post.
-func (s *Sink) begin(ctx context.Context, t *task) (bool, error) {
+// begin has a task posted in the room it returns, as it was planned or else by the rules;
+// nil if there is nothing to post.
+func (s *Sink) begin(ctx context.Context, t *task) (*room, error) {
 	if t.Effect.ID != "" || t.record.shown() != "" {
-		return false, nil
+		return nil, nil
 	}
 	if t.record.state() == statePlanned {
 		r := s.room(t.record.Channel)
 		p, err := r.planned(ctx, t)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		if p != nil {
 			r.posts.resume(p)
-			return true, nil
+			return r, nil
 		}
 	}
 	r, err := s.route(t.Item)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if held, err := s.holdBack(ctx, r, t); held || err != nil {
-		return false, err
+		return nil, err
 	}
 	if err := s.follow(ctx, r, t); err != nil {
-		return false, err
+		return nil, err
 	}
-	r.posts.submit(t)
-	return true, nil
+	r.posts.add(t)
+	return r, nil
 }
 
 // await waits for tasks, settles those that fail and returns the others. All jobs

@@ -1,10 +1,14 @@
 package discord
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
+	"regexp"
+	"sync"
 	"testing"
+	"time"
 
 	"catalyst/flows"
 	"catalyst/internal/operator"
@@ -68,3 +72,36 @@ func TestSuite(t *testing.T) {
 }
 
 func oneOf(m *flows.Message) []*flows.Message { return []*flows.Message{m} }
+
+func mustMatch(pattern string) *regexp.Regexp { return regexp.MustCompile(pattern) }
+
+func newLogger(h slog.Handler) *slog.Logger { return slog.New(h) }
+
+// notebook is a store.Notes in memory.
+type notebook struct {
+	mu    sync.Mutex
+	notes map[string][]byte
+}
+
+func (n *notebook) Notes(_ context.Context, names []string) ([][]byte, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := make([][]byte, len(names))
+	for i, name := range names {
+		out[i] = n.notes[name]
+	}
+	return out, nil
+}
+
+func (n *notebook) Note(_ context.Context, name string, value []byte, _ time.Duration) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.notes == nil {
+		n.notes = make(map[string][]byte)
+	}
+	n.notes[name] = value
+	if len(value) == 0 {
+		delete(n.notes, name)
+	}
+	return nil
+}

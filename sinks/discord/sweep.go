@@ -66,7 +66,8 @@ func (s *Sink) expire(e store.Effect) {
 			s.log.Info("alert_expired", "message", e.ID, "pending_limit", s.config.PendingLimit)
 		}
 	}
-	r.changes.submit(c)
+	r.changes.add(c)
+	r.edits.kick()
 }
 
 // expired is an embed with its verdict replaced: nil if there is none.

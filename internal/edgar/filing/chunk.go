@@ -31,9 +31,12 @@ type Chunk struct {
 // String is the chunk with its context, as a model is to read it.
 func (c Chunk) String() string {
 	var b strings.Builder
-	sep := ""
-	for _, s := range []string{c.Company, c.Form, c.Period, c.Section, c.Heading} {
-		if s != "" && !strings.HasPrefix(c.Text, s) {
+	sep, heading := "", c.Heading
+	if strings.HasPrefix(c.Text, heading) {
+		heading = ""
+	}
+	for _, s := range []string{c.Company, c.Form, c.Period, c.Section, heading} {
+		if s != "" {
 			b.WriteString(sep + strings.ReplaceAll(s, "\n", " "))
 			sep = " · "
 		}

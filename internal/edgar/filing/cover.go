@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A Cover is what the cover page says, or, where it does not, the header of the
@@ -76,11 +77,22 @@ func (f *facts) end(tag []byte) {
 		return
 	}
 	if last.from <= len(f.collected) {
-		f.cover.learn(last, strings.Join(strings.Fields(string(f.collected[last.from:])), " "))
+		f.cover.learn(last, printable(string(f.collected[last.from:])))
 	}
 	if f.listening--; f.listening <= 0 {
 		f.listening, f.collected = 0, f.collected[:0]
 	}
+}
+
+// printable is a text without line breaks and other controls.
+func printable(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // learn notes a fact. The first of its kind counts: a combined report names its

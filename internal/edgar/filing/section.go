@@ -58,19 +58,28 @@ type span struct {
 	from, to int // of the document's elements
 }
 
+// expand returns a section for each number of the headings, each number once.
 func (d *Document) expand(spans []span) []Section {
 	var out []Section
+	var pieces [][][]Element // of each section
 	at := map[[2]string]int{}
 	for _, s := range spans {
 		elements := withoutPages(d.Elements[s.from:s.to])
 		for _, number := range s.numbers {
 			key := [2]string{s.part, number}
-			if i, again := at[key]; again {
-				out[i].Elements = slices.Concat(out[i].Elements, elements)
-				continue
+			i, again := at[key]
+			if !again {
+				i = len(out)
+				at[key] = i
+				out = append(out, Section{Part: s.part, Number: number, Title: s.name(number)})
+				pieces = append(pieces, nil)
 			}
-			at[key] = len(out)
-			out = append(out, Section{Part: s.part, Number: number, Title: s.name(number), Elements: elements})
+			pieces[i] = append(pieces[i], elements)
+		}
+	}
+	for i := range out {
+		if out[i].Elements = pieces[i][0]; len(pieces[i]) > 1 {
+			out[i].Elements = slices.Concat(pieces[i]...)
 		}
 	}
 	return out
@@ -153,6 +162,8 @@ func (d *Document) items() []span {
 	found := d.candidates(func(m *mark) bool {
 		m.part = ""
 		m.numbers = slices.DeleteFunc(m.numbers, func(n string) bool { return Name(n) == "" })
+		slices.Sort(m.numbers)
+		m.numbers = slices.Compact(m.numbers)
 		return len(m.numbers) > 0
 	})
 	found = ofOneAge(found)

@@ -71,7 +71,7 @@ func part(document []byte) Part {
 func sgml(head []byte, tag string) string {
 	_, after, _ := bytes.Cut(head, []byte(tag))
 	line, _, _ := bytes.Cut(after, []byte("\n"))
-	return string(decode(bytes.TrimSpace(line)))
+	return printable(string(decode(bytes.TrimSpace(line))))
 }
 
 // first is the first document of what may be a submission.

@@ -244,10 +244,10 @@ func (t *table) grid() [][]string {
 		for _, c := range t.cells[r.from:r.to] {
 			text := t.cellText(c)
 			switch {
-			case suffix(text) && len(all) > begun && prefix == "":
+			case suffix(text) && len(all) > begun && prefix == "" && len(all[len(all)-1].text) < longestFigure:
 				all[len(all)-1].text += text
 				continue
-			case currency(text):
+			case currency(text) && len(prefix) < longestFigure:
 				if prefix == "" {
 					at = c.column
 				}
@@ -343,6 +343,8 @@ func render(rows [][]string) string {
 	}
 	return b.String()
 }
+
+const longestFigure = 64 // with what is set around it
 
 func currency(s string) bool {
 	switch s {

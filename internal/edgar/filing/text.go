@@ -12,6 +12,9 @@ func readText(text string, offset int) []Element {
 	p := plain{}
 	for len(text) > 0 {
 		line, rest, _ := strings.Cut(text, "\n")
+		if i := strings.IndexByte(line, '<'); i > 0 && len(line) >= i+6 && strings.EqualFold(line[i:i+6], "<page>") {
+			line, rest = line[:i], text[i:] // in the middle of a line
+		}
 		p.at = offset
 		p.line(clean(line))
 		offset += len(text) - len(rest)
@@ -99,7 +102,7 @@ func (p *plain) tag(s string) (rest string, ok bool) {
 		p.inTable, p.tableAt = true, p.at
 	case "/TABLE":
 		p.endTable()
-	case "CAPTION", "S", "C", "FN", "F1", "F2", "F3", "F4", "/FN", "/CAPTION":
+	case "CAPTION", "S", "C", "FN", "F1", "F2", "F3", "F4", "/FN", "/CAPTION", "/PAGE":
 	default:
 		return s, false
 	}
@@ -256,9 +259,9 @@ func gaps(line string) []string {
 		cell = strings.TrimSpace(cell)
 		switch {
 		case cell == "":
-		case currency(cell):
+		case currency(cell) && len(prefix) < longestFigure:
 			prefix += cell
-		case suffix(cell) && prefix == "" && len(cells) > 0:
+		case suffix(cell) && prefix == "" && len(cells) > 0 && len(cells[len(cells)-1]) < longestFigure:
 			cells[len(cells)-1] += cell
 		default:
 			cells = append(cells, prefix+cell)

@@ -41,12 +41,24 @@ func (s *Score) add(o Score) {
 	s.ReadFound += o.ReadFound
 }
 
+// Kinds are the keys of [Elements.Scores], in the order to show them.
+var Kinds = []string{"title", "text", "table", "all"}
+
 // Elements is how the elements of labelled documents were read.
 type Elements struct {
 	Documents int              `json:"documents"`
 	Scores    map[string]Score `json:"scores"` // by title, table, text, and all
 	// Differences are the first elements that have no counterpart, as document: element.
 	Differences []string `json:"differences,omitempty"`
+}
+
+// Least is the lowest F1 of all kinds.
+func (e *Elements) Least() float64 {
+	least := 1.0
+	for _, s := range e.Scores {
+		least = min(least, s.F1())
+	}
+	return least
 }
 
 const (

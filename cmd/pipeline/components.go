@@ -2,6 +2,7 @@ package main
 
 import (
 	"catalyst/flows"
+	edgarclient "catalyst/internal/edgar/client"
 	"catalyst/internal/llm"
 	"catalyst/internal/llm/anthropic"
 	"catalyst/internal/llm/gemini"
@@ -12,6 +13,7 @@ import (
 	"catalyst/sinks/discord"
 	sinkjsonl "catalyst/sinks/jsonl"
 	"catalyst/sinks/topic"
+	"catalyst/sources/edgar"
 	"catalyst/sources/jsonl"
 	"catalyst/sources/rss"
 	"catalyst/sources/stream"
@@ -29,8 +31,10 @@ import (
 // catalog is the one list of what a pipeline.yaml can be made of. What a
 // component needs, r opens when it is built.
 func catalog(r *resources) flows.Catalog {
+	sec := edgarclient.NewLimits(r.Meters, r.Notes) // one for whatever asks EDGAR
 	return flows.Catalog{
 		Sources: []flows.SourceKind{
+			edgar.Kind(sec, r.Notes),
 			jsonl.Kind(),
 			rss.Kind(),
 			stream.Kind(r.Foreign, r.Quarantine),

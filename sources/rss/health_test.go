@@ -100,3 +100,14 @@ func TestUnreadableEntriesAreAFault(t *testing.T) {
 		t.Errorf("%+v, and the log says\n%s", h, log)
 	}
 }
+
+// That the pipeline's own broker refuses an item is not the feed's fault.
+func TestHealthWhenNothingCanBePublished(t *testing.T) {
+	p := newPaper(t)
+	s, _ := reader(t, p.url, nil)
+	p.prints(rssFeed(entry("a")))
+	s.poll(t.Context(), (&topic{err: fmt.Errorf("no space left")}).publish)
+	if h := s.Health(); h.Fault != nil || h.Failures != 0 {
+		t.Errorf("%+v, want no fault of the feed", h)
+	}
+}

@@ -40,7 +40,7 @@ fuzz: ## run each fuzz test for FUZZTIME (20s)
 
 generate: ## write anew what is generated: the reference in docs/, and what tests compare outputs with
 	go test ./cmd/pipeline -run 'Reference|Scripts' -count=1 -update
-	go test ./internal/alert ./internal/alert/html ./internal/config ./sinks/discord -count=1 -update
+	go test ./internal/alert ./internal/alert/html ./internal/config ./internal/operator ./sinks/discord -count=1 -update
 
 fmt: ## fail where gofmt would change something
 	@out=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')) && \

@@ -12,6 +12,8 @@ import (
 	"catalyst/sinks/discord/discordtest"
 )
 
+const doubleOutageItems = 150
+
 // Both paid models refuse every call, and there is no other: the key of one was leaked,
 // the other's credit is used up. Alerts go out, the analysis waits and asks for
 // nothing; after a restart with new keys every item is analysed.
@@ -30,7 +32,7 @@ func TestDoubleOutage(t *testing.T) {
 			w.env["HTTP_LISTEN"] = "127.0.0.1:0"
 			w.env["GEMINI_API_URL"], w.env["GEMINI_API_KEY"] = gemini.URL, "leaked"
 			w.env["ANTHROPIC_API_URL"], w.env["ANTHROPIC_API_KEY"] = anthropic.URL, "spent"
-			items, titles := newsworthy(outageItems)
+			items, titles := newsworthy(doubleOutageItems)
 			w.publish(items...)
 
 			c := w.start()
@@ -56,14 +58,14 @@ func TestDoubleOutage(t *testing.T) {
 			anthropic.Always(llmtest.Step{})
 			w.env["GEMINI_API_KEY"], w.env["ANTHROPIC_API_KEY"] = "new", "new"
 			c = w.start()
-			until(t, 40*time.Second, "all are judged", func() bool { return w.allJudged(outageItems) && w.idle() })
+			until(t, 40*time.Second, "all are judged", func() bool { return w.allJudged(doubleOutageItems) && w.idle() })
 			until(t, 5*time.Second, "nothing is paused", func() bool { return c.ready() })
 			if len(c.logged("operator_clear")) == 0 {
 				t.Error("nobody was told that it is over")
 			}
 			c.stop()
 			w.check(titles)
-			if calls, failed, cost := w.booked(); calls != outageItems+2 || failed != 2 || cost == 0 {
+			if calls, failed, cost := w.booked(); calls != doubleOutageItems+2 || failed != 2 || cost == 0 {
 				t.Errorf("%d calls, %d of them failed, for %d nano-dollars are booked, want one for each item and the two failures", calls, failed, cost)
 			}
 		})
@@ -76,7 +78,7 @@ func (w *world) wantDelayed(c *child) {
 	w.Helper()
 	analyse := w.plan.Segments[1].Topic
 	until(w, 20*time.Second, "the pipeline says that it waits for the models", func() bool { return strings.Contains(c.paused(analyse), "models") })
-	until(w, 20*time.Second, "all alerts are out nevertheless", func() bool { return len(w.discord.Messages()) == outageItems })
+	until(w, 20*time.Second, "all alerts are out nevertheless", func() bool { return len(w.discord.Messages()) == doubleOutageItems })
 	until(w, 10*time.Second, "an alert says when the next try is", func() bool {
 		for _, m := range w.discord.Messages() {
 			if v := verdictOf(m.Last()); strings.Contains(v, "delayed") && strings.Contains(v, "next try") {
@@ -91,8 +93,8 @@ func (w *world) wantDelayed(c *child) {
 			w.Errorf("%s was announced with %q and now says %q", m.Last().Embeds[0].Title, first, last)
 		}
 	}
-	if l := w.lag(); l.Pending+l.Waiting != outageItems {
-		w.Errorf("lag %+v, want all %d to wait for their analysis", l, outageItems)
+	if l := w.lag(); l.Pending+l.Waiting != doubleOutageItems {
+		w.Errorf("lag %+v, want all %d to wait for their analysis", l, doubleOutageItems)
 	}
 	if bad := w.poison(); len(bad) > 0 {
 		w.Errorf("%d in poison", len(bad))

@@ -199,7 +199,7 @@ func apply(prior []string, r change.Report) []string {
 	return normal(out)
 }
 
-var date = regexp.MustCompile(`(?:January|February|March|April|May|June|July|August|September|October|November|December) \d{1,2}, 20\d\d`)
+var date = regexp.MustCompile(`(?:January|February|March|April|May|June|July|August|September|October|November|December)\p{Z}+\d{1,2},?\p{Z}+20\d\d`)
 
 // normal is what does not count as a change taken away: here letters and figures are
 // all that does, and years are one.
@@ -259,7 +259,7 @@ func TestProperties(t *testing.T) {
 }
 
 // TestHostile compares what was written to be slow. A text ten times as long may
-// take twenty times as long, not a hundred.
+// take some more than ten times as long, and not a hundred.
 func TestHostile(t *testing.T) {
 	repeat := func(n int, f func(i int) string) []string {
 		list := make([]string, n)
@@ -319,7 +319,7 @@ func TestHostile(t *testing.T) {
 			elapsed := func(n int) time.Duration {
 				prior, current := make(n)
 				best := time.Hour
-				for range 3 {
+				for range 5 {
 					start := time.Now()
 					change.Compare(prior, current).Text(5000)
 					best = min(best, time.Since(start))
@@ -328,7 +328,7 @@ func TestHostile(t *testing.T) {
 			}
 			small, large := elapsed(500), elapsed(5000)
 			t.Logf("%v for 500, %v for 5,000", small, large)
-			if large > 25*small+50*time.Millisecond {
+			if large > 40*small+100*time.Millisecond {
 				t.Errorf("%v for a text ten times as long as one that took %v", large, small)
 			}
 		})

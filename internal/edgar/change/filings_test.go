@@ -8,6 +8,8 @@ import (
 
 	"catalyst/internal/edgar/change"
 	"catalyst/internal/edgar/edgartest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var heading = regexp.MustCompile(`(?i)^item\s+(1|1A|1B|7|7A)\s*[.:|]`)
@@ -66,7 +68,7 @@ func TestFilings(t *testing.T) {
 				}
 			}
 			if got, want := apply(whole(a), change.Compare(whole(a), whole(b))), normal(whole(b)); !equalSets(got, want) {
-				t.Errorf("%s item %s: the report does not make one text of the other", pair.name, name)
+				t.Errorf("%s item %s: the report does not make one text of the other: %s", pair.name, name, cmp.Diff(want, got))
 			}
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"catalyst/stages/announce"
 	"catalyst/stages/batch"
 	"catalyst/stages/dedupe"
+	fetchfiling "catalyst/stages/fetch_filing"
 	"catalyst/stages/filter"
 	llmrouter "catalyst/stages/llm_router"
 	"catalyst/stages/prescale"
@@ -44,6 +45,7 @@ func catalog(r *resources) flows.Catalog {
 			announce.Kind(),
 			batch.Kind(),
 			dedupe.Kind(r.Claims),
+			fetchfiling.Kind(sec),
 			filter.Kind(),
 			llmrouter.Kind(r.router()),
 			prescale.Kind(),

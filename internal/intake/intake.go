@@ -13,7 +13,7 @@ var (
 	// Rejected counts input that is no item: a malformed line, request or entry.
 	Rejected = metrics.Counter("source_rejected_total", "Inputs that are no item.", "source")
 	// Polls counts how often a source looked for something new, and what came of it:
-	// ok, not_modified, busy, refused, network, too_large, malformed, not_published.
+	// ok, not_modified, busy, refused, network, too_large, malformed, cut, store, not_published.
 	Polls = metrics.Counter("source_polls_total", "Looks for something new, by what came of them.", "source", "result")
 	// LastSuccess is when a source last heard from what it reads.
 	LastSuccess = metrics.Gauge("source_last_success_timestamp_seconds", "When the source was last answered, in seconds since 1970.", "source")

@@ -19,20 +19,10 @@ import (
 	"catalyst/internal/news"
 )
 
-// newYork is where EDGAR's days begin and end.
-var newYork = zone("America/New_York")
-
-func zone(name string) *time.Location {
-	if at, err := time.LoadLocation(name); err == nil {
-		return at
-	}
-	return time.FixedZone("EST", -5*60*60) // a machine without time zones: an hour wrong in summer
-}
-
 // day is the midnight in New York at which the day of t begins.
 func day(t time.Time) time.Time {
-	year, month, date := t.In(newYork).Date()
-	return time.Date(year, month, date, 0, 0, 0, 0, newYork)
+	year, month, date := t.In(client.NewYork).Date()
+	return time.Date(year, month, date, 0, 0, 0, 0, client.NewYork)
 }
 
 func today() time.Time { return day(time.Now()) }
@@ -156,7 +146,7 @@ func earlierDay(a, b time.Time) time.Time {
 func quarter(d time.Time) int { return (int(d.Month()) + 2) / 3 }
 
 func endOfQuarter(d time.Time) time.Time {
-	return time.Date(d.Year(), time.Month(3*quarter(d)+1), 0, 0, 0, 0, 0, newYork)
+	return time.Date(d.Year(), time.Month(3*quarter(d)+1), 0, 0, 0, 0, 0, client.NewYork)
 }
 
 var (
@@ -199,7 +189,7 @@ func readDirectory(listing []byte) ([]time.Time, error) {
 	var days []time.Time
 	for _, item := range wire.Directory.Item {
 		if m := indexName.FindStringSubmatch(item.Name); m != nil {
-			if d, err := time.ParseInLocation("20060102", m[1], newYork); err == nil {
+			if d, err := time.ParseInLocation("20060102", m[1], client.NewYork); err == nil {
 				days = append(days, d)
 			}
 		}

@@ -113,7 +113,7 @@ func (c Config) backfill() (time.Time, error) {
 	if c.Backfill == "" {
 		return time.Time{}, nil
 	}
-	day, err := time.ParseInLocation(time.DateOnly, c.Backfill, newYork)
+	day, err := time.ParseInLocation(time.DateOnly, c.Backfill, client.NewYork)
 	if err == nil && day.Year() < 1993 {
 		err = errors.New("before EDGAR")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"catalyst/internal/edgar/client"
 	"catalyst/internal/edgar/edgartest"
 	"catalyst/internal/fetch"
 	"catalyst/internal/news"
@@ -148,7 +149,7 @@ func TestRealCompanies(t *testing.T) {
 		}
 		night := 0
 		for _, e := range found {
-			if hour := e.accepted.In(newYork).Hour(); hour < 6 || hour >= 22 {
+			if hour := e.accepted.In(client.NewYork).Hour(); hour < 6 || hour >= 22 {
 				night++
 			}
 			if e.form == "8-K" && e.accepted.Year() > 2004 && len(e.items) == 0 {

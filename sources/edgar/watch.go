@@ -162,14 +162,14 @@ func clockOf(times []string, now time.Time) func(string) (time.Time, bool) {
 		at, err := time.ParseInLocation(layout, text[:min(len(text), len(layout))], in)
 		return at.UTC(), err == nil && at.Year() >= 1993 && at.Year() < 9000
 	}
-	night := func(at time.Time) bool { hour := at.In(newYork).Hour(); return hour < 6 || hour >= 22 }
+	night := func(at time.Time) bool { hour := at.In(client.NewYork).Hour(); return hour < 6 || hour >= 22 }
 	universal, local := 0, 0
 	for _, text := range times {
 		asUTC, ok := read(text, time.UTC)
 		if !ok {
 			continue
 		}
-		asLocal, _ := read(text, newYork)
+		asLocal, _ := read(text, client.NewYork)
 		switch {
 		case asLocal.After(now.Add(time.Minute)):
 			universal += len(times) // no filing comes from the future
@@ -181,7 +181,7 @@ func clockOf(times []string, now time.Time) func(string) (time.Time, bool) {
 	}
 	in := time.UTC
 	if local > universal {
-		in = newYork
+		in = client.NewYork
 	}
 	return func(text string) (time.Time, bool) { return read(text, in) }
 }

@@ -24,6 +24,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	_ "time/tzdata" // New York has a name on Windows too
 
 	"catalyst/internal/config"
 	"catalyst/internal/fetch"
@@ -89,6 +90,15 @@ func contactFault(contact string) string {
 	}
 	return "has no e-mail address"
 }
+
+// NewYork is where EDGAR's days begin and end, and where its clocks are that do not say so.
+var NewYork = func() *time.Location {
+	at, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		panic(err) // the program has it with it
+	}
+	return at
+}()
 
 // A Client asks EDGAR. It may be used concurrently.
 type Client struct {

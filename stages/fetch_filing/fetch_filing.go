@@ -1,0 +1,265 @@
+// Package fetchfiling gets the text of EDGAR filings, which feeds only announce.
+//
+// An item with an accession number gets as its body what the filing says: the items of an
+// 8-K, or the whole of another form, and the exhibits with the news (EX-99.1 is where a
+// release stands). What the source could not know it fills in: items, tickers, and the hour of
+// acceptance. An item that has a body keeps it.
+//
+// # When it does not work
+//
+// While EDGAR is down, or refuses, messages are parked. A filing that EDGAR announces
+// before it has it is asked for again two minutes after its acceptance. One that is not there
+// then, or that has no text, goes on without a body: Meta says "missing" or "no text" under
+// "filing", a metric counts it, and the log has its number.
+//
+// # Second delivery
+//
+// Submissions are kept on disk, under their accession numbers, for 90 days. A message that
+// comes again reads them from there, and says the same. A disk that is full costs requests
+// and nothing else.
+package fetchfiling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"catalyst/flows"
+	"catalyst/internal/config"
+	"catalyst/internal/edgar/client"
+	"catalyst/internal/fetch"
+	"catalyst/internal/metrics"
+	"catalyst/internal/news"
+)
+
+// Config is what pipeline.yaml says about the stage.
+type Config struct {
+	client.Config `yaml:",inline"`
+
+	Exhibits []string      `yaml:"exhibits" doc:"exhibits whose text belongs to the body, by the beginnings of their types"`
+	MaxSize  config.Size   `yaml:"max_size" doc:"how much is read of a submission; the filing and its exhibits come first in it"`
+	MaxText  config.Size   `yaml:"max_text" doc:"how long a body may become; the rest is left out"`
+	Keep     time.Duration `yaml:"keep" doc:"how long submissions are kept on disk"`
+	Space    config.Size   `yaml:"space" doc:"how much of the disk they may take; the oldest go first"`
+}
+
+// Defaults are the values of what pipeline.yaml leaves out.
+var Defaults = Config{
+	Config:   client.Defaults,
+	Exhibits: []string{"EX-99"},
+	MaxSize:  10 << 20,
+	MaxText:  512 << 10,
+	Keep:     90 * 24 * time.Hour,
+	Space:    2 << 30,
+}
+
+// Validate reports every fault at once; those of the inlined part are its own.
+func (c Config) Validate() error {
+	var faults []error
+	for _, size := range []struct {
+		key   string
+		value config.Size
+	}{{"max_size", c.MaxSize}, {"max_text", c.MaxText}, {"space", c.Space}} {
+		if size.value < 1<<10 {
+			faults = append(faults, config.At(size.key, "%v: want 1KiB or more", size.value))
+		}
+	}
+	if c.Keep <= 0 {
+		faults = append(faults, config.At("keep", "%v: want more than 0s", c.Keep))
+	}
+	return errors.Join(faults...)
+}
+
+// Kind describes the stage. The limits are those of the process.
+func Kind(limits *client.Limits) flows.StageKind {
+	return flows.NewKind(flows.StageKind{
+		Name:    "fetch_filing",
+		Doc:     "gets the text of EDGAR filings and of the releases attached to them",
+		Example: `- fetch_filing: {contact: "Example Ltd news@example.com"}`,
+		Knobs:   flows.Knobs{Workers: 2, Timeout: 2 * time.Minute},
+	}, Defaults, func(b *flows.Build, c Config) (flows.Stage, error) {
+		return &stage{
+			config: c,
+			log:    b.Logger,
+			client: client.New(c.Config, limits, int64(c.MaxSize)),
+			shelf:  &client.Shelf{Dir: filepath.Join(c.Dir, "filings"), Keep: c.Keep, Size: int64(c.Space)},
+		}, nil
+	})
+}
+
+var fetched = metrics.Counter("filings_fetched_total", "Filings whose text was wanted, by where it came from: edgar, disk, missing, no_text.", "from")
+
+type stage struct {
+	config  Config
+	log     *slog.Logger
+	client  *client.Client
+	shelf   *client.Shelf
+	unshelf atomic.Bool // the disk failed last time
+}
+
+// Start makes room on the disk.
+func (s *stage) Start(context.Context) error {
+	s.shelved(s.shelf.Sweep())
+	return nil
+}
+
+// atOnce is how many filings of a batch are asked for at the same time. They wait for their
+// turn together: more would only keep the source waiting, which asks within the same limit.
+const atOnce = 4
+
+func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.Message, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	done := make([]bool, len(batch))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, m := range batch {
+		group.Go(func() error {
+			if err := s.complete(ctx, m); err != nil {
+				m.Fail(err)
+			} else {
+				done[i] = true
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // each message has its own error
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil, ctx.Err()
+	}
+	var complete []*flows.Message
+	for i, m := range batch {
+		if done[i] {
+			complete = append(complete, m)
+		}
+	}
+	return complete, nil
+}
+
+// metaFiling is where a message says why it has no text.
+const metaFiling = "filing"
+
+// complete gives a message's item its text. An error says what is to become of the
+// message.
+func (s *stage) complete(ctx context.Context, m *flows.Message) error {
+	f := filingOf(m.Item)
+	if f.Accession == "" || m.Item.Body != "" {
+		return nil
+	}
+	submission, err := s.submission(ctx, f)
+	var missing *client.MissingError
+	switch {
+	case errors.As(err, &missing):
+		if wait := untilShown(m.Item); wait > 0 {
+			return flows.RetryAfter(err, wait)
+		}
+		s.without(m, "missing", err)
+		return nil
+	case err != nil:
+		return outage(ctx, err)
+	}
+	if err := fill(m.Item, submission, s.config.Exhibits, int(s.config.MaxText)); err != nil {
+		s.without(m, "no text", err)
+	}
+	return nil
+}
+
+// without lets a message go on without a body, and says so.
+func (s *stage) without(m *flows.Message, why string, err error) {
+	m.SetMeta(metaFiling, why)
+	if why == "missing" {
+		fetched.WithLabelValues("missing").Inc()
+	} else {
+		fetched.WithLabelValues("no_text").Inc()
+	}
+	s.log.Warn("filing_without_text", "id", m.ID, "accession", m.Item.Accession, "reason", why, "error", err)
+}
+
+// submission returns a filing's submission, from disk if it was there before.
+func (s *stage) submission(ctx context.Context, f client.Filing) ([]byte, error) {
+	kept, err := s.shelf.Get(f.Accession, int64(s.config.MaxSize))
+	if s.shelved(err); kept != nil {
+		fetched.WithLabelValues("disk").Inc()
+		return kept, nil
+	}
+	submission, err := s.client.Submission(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	fetched.WithLabelValues("edgar").Inc()
+	s.shelved(s.shelf.Put(f.Accession, submission))
+	return submission, nil
+}
+
+// shelved notes whether the disk works, and says so when that changes.
+func (s *stage) shelved(err error) {
+	if was := s.unshelf.Swap(err != nil); err != nil && !was {
+		s.log.Warn("filings_not_kept", "error", err, "effect", "each delivery asks EDGAR again")
+	}
+}
+
+// showing is how long after its acceptance a filing may be announced and not be there.
+const showing = 2 * time.Minute
+
+// untilShown is how long it is worth waiting for an item's filing. The source's clock is
+// EDGAR's: one far ahead of ours means nothing.
+func untilShown(it *news.Item) time.Duration {
+	wait := time.Until(it.Published.Add(showing))
+	if wait > 2*showing {
+		return 0
+	}
+	return wait
+}
+
+// outage says what is to become of a message whose filing could not be asked for.
+func outage(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	var (
+		refused *client.RefusedError
+		uncount *client.StoreError
+		status  *fetch.StatusError
+	)
+	switch {
+	case errors.As(err, &refused):
+		return flows.Unavailable("edgar", err, refused.Wait())
+	case errors.As(err, &uncount):
+		return flows.Unavailable("edgar's limit", err, 0)
+	case errors.As(err, &status):
+		return flows.Unavailable("edgar", err, status.Wait)
+	}
+	return flows.Unavailable("edgar", fmt.Errorf("get filing: %w", err), 0)
+}
+
+var cikInPath = regexp.MustCompile(`/edgar/data/(\d{1,10})/`)
+
+// filingOf returns where EDGAR keeps an item's filing; zero if it is none. Its path has the
+// number of any filer.
+func filingOf(it *news.Item) client.Filing {
+	f := client.Filing{Accession: news.Accession(it.Accession)}
+	for _, place := range []string{it.GUID, it.URL} {
+		if f.Accession == "" {
+			f.Accession = news.Accession(place)
+		}
+	}
+	if f.Accession == "" {
+		return f
+	}
+	f.CIK = f.Accession[:10] // who files for himself
+	if m := cikInPath.FindStringSubmatch(it.URL); m != nil {
+		f.CIK = m[1]
+	}
+	if len(it.Filers) > 0 && it.Filers[0].CIK != "" {
+		f.CIK = it.Filers[0].CIK
+	}
+	return f
+}

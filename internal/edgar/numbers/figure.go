@@ -136,7 +136,7 @@ func rangeOfNumbers(list []token, i int) (figure, bool) {
 // margin reads "plus or minus 2%" behind a figure.
 func margin(list []token, f figure) figure {
 	i := f.end
-	for i < len(list) && i < f.end+3 && (list[i].low == "," || list[i].low == "respectively") {
+	for i < len(list) && i < f.end+3 && (list[i].low == "," || list[i].low == "respectively" || list[i].low == "range") {
 		i++
 	}
 	switch {

@@ -194,7 +194,7 @@ func (r *periodReader) take(options ...string) bool {
 func (r *periodReader) takeYear() int {
 	start := r.at
 	r.take(",")
-	r.take("of", "in")
+	r.take("of", "in", "for")
 	r.take("the", "its", "our")
 	for r.take("company", "fiscal", "calendar", "full", "year", "fy") {
 	}
@@ -280,6 +280,10 @@ func (r *periodReader) quarter() (Period, bool) {
 			p.Month, p.Day = day.Month, day.Day
 			if p.Year == 0 {
 				p.Year = day.Year
+				if p.Quarter != (day.Month+2)/3 {
+					// Of a fiscal year that is not named: its last day says when it was.
+					p.Quarter = 0
+				}
 			}
 		} else {
 			r.at = at
@@ -314,6 +318,9 @@ func (r *periodReader) length() (Period, bool) {
 	case n > 0 && r.is(1, "and", "to") && counts[r.low(2)] > 0 && r.is(3, "month", "months"):
 		p.Months, r.second = n, counts[r.low(2)]
 		r.at += 4
+	case n == 3 && r.is(1, "quarters"):
+		p.Months = 9
+		r.at += 2
 	case n > 0 && r.is(1, "month", "months"):
 		p.Months = n
 		r.at += 2

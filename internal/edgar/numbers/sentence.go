@@ -30,6 +30,7 @@ type reading struct {
 	twin     phrase // named before the metric: "revenue and net income were …"
 	dated    int    // numbers of the sentence before this one have their period
 
+	rises        int // token behind "increase in", which makes what is named a change
 	behindFigure int // token behind the last figure
 	group        int // first number of the metric named last, in found
 	respects     bool
@@ -48,6 +49,7 @@ const (
 
 func (s *reading) read() {
 	s.first, s.group, s.dated, s.delta = len(s.found), len(s.found), len(s.found), -1
+	s.rises = -100
 	s.survey()
 	for i := 0; i < len(s.list); {
 		i += s.step(i)
@@ -204,6 +206,9 @@ func (s *reading) phrase(p phrase, i int) int {
 		}
 	case changes:
 		s.delta = i + size
+		if i+size < len(s.list) && s.list[i+size].low == "in" {
+			s.rises = i + size
+		}
 	case adjusted:
 		s.adjusted, s.gaap = true, s.gaap && s.respects
 	case reported:
@@ -260,6 +265,12 @@ func (s *reading) datePrior() {
 
 // name reads the name of a metric.
 func (s *reading) name(p phrase, i int) {
+	if end := i + len(p.words); i-s.rises <= 14 && end < len(s.list) && s.list[end].low == "of" {
+		// "An increase in revenue of $5 million".
+		s.metric = phrase{}
+		s.unsay()
+		return
+	}
 	again := s.compare && i > 0 && s.list[i-1].low == "from"
 	if !again && !s.ofTheWhole(p, i) || s.forma {
 		s.metric = phrase{}
@@ -309,6 +320,9 @@ func (s *reading) ofTheWhole(p phrase, i int) bool {
 	case Revenue:
 		return wholeCompany(s.list, i, len(p.words))
 	case GrossMargin, OperatingMargin:
+		if end := i + len(p.words); end < len(s.list) && (s.list[end].low == "for" || s.list[end].low == "in" || s.list[end].low == "of") && part(s.list, end+1) {
+			return false
+		}
 		return i == 0 || s.list[i-1].kind != 'w' || whole[s.list[i-1].low]
 	}
 	return true
@@ -352,7 +366,7 @@ func part(list []token, i int) bool {
 		switch list[j].low {
 		case "the", "our", "its", "a", "this", "each":
 			continue
-		case "at", "nearly", "just", "almost", "up", "us", "rmb", "be", "grow", "increase", "decrease", "total", "come", "exceed", "approximately", "between", "decline", "reach", "about", "more", "over", "fall", "range",
+		case "at", "nearly", "just", "almost", "up", "us", "rmb", "be", "grow", "increase", "decrease", "come", "exceed", "approximately", "between", "decline", "reach", "about", "more", "over", "fall", "range",
 			"quarter", "period", "year", "both", "line", "order", "excess", "company", "fiscal", "full", "first", "second", "third", "fourth", "three", "six", "nine", "twelve", "same", "prior", "comparable", "corresponding", "current", "most", "latest", "december", "that":
 			return false
 		}
@@ -584,11 +598,13 @@ func (s *reading) free(p phrase, f figure) bool {
 // much: "by $5 million", "increased $5 million", "an increase of 5%".
 func (s *reading) isChange(start int) bool {
 	i := start - 1
-	for i >= 0 && (approximate[s.list[i].low] || s.list[i].low == "of" || s.list[i].low == "$" || s.list[i].low == "(") {
+	for i >= 0 && (approximate[s.list[i].low] || amountWords[s.list[i].low] || s.list[i].low == "to" && i > 0 && s.list[i-1].low == "up") {
 		i--
 	}
 	return i >= 0 && s.delta == i+1
 }
+
+var amountWords = words("of ( an a aggregate amount total up")
 
 // noun is the phrase that stands directly behind the figure: "$5 million in
 // revenue", "a $0.25 quarterly dividend".
@@ -608,6 +624,10 @@ func (s *reading) noun(f figure) (found phrase, end int, ok bool) {
 			return phrase{}, 0, false
 		case ok && p.meaning == metric:
 			if i == f.end && p.kind == EPS {
+				return phrase{}, 0, false
+			}
+			if of && p.kind == DealValue {
+				// A part of it.
 				return phrase{}, 0, false
 			}
 			if adj {
@@ -660,8 +680,10 @@ func (s *reading) fits(p phrase, f figure) bool {
 			return f.money() && !f.perShare && large
 		}
 		return f.money() && !f.perShare && large && f.low >= 100000 && s.topic.deal
-	case DealUpfront, DealMilestones:
+	case DealUpfront:
 		return f.money() && !f.perShare && large && f.low >= 100000
+	case DealMilestones:
+		return f.money() && !f.perShare && large && f.low >= 100000 && s.anywhere(len(s.list), "receive", "eligible", "pay", "paid", "payment", "payments", "payable", "upfront")
 	case Dividend:
 		return f.money() && !f.scaled && f.low > 0 && f.low < 1000
 	}
@@ -673,9 +695,9 @@ func (s *reading) fits(p phrase, f figure) bool {
 func (s *reading) offered(p phrase, f figure) bool {
 	switch p.words[len(p.words)-1] {
 	case "offering", "placement", "financing", "deal", "program", "facility":
-		return f.end < len(s.list) && s.nounBehind(f, p) || s.before(f.start, "of", "totaling", "totalling", "for", "raising", "raise", "is", "was", ":", "in")
+		return f.end < len(s.list) && s.nounBehind(f, p) || s.since <= 7 && s.before(f.start, "of", "totaling", "totalling", "for", "raising", "raise", "is", "was", ":", "in")
 	case "amount":
-		return s.anywhere(f.start, "offering", "sell", "sold", "sale", "priced", "pricing", "offered", "placement") && !s.near(f.start, "least", "less", "minimum", "holder", "holders", "each", "outstanding", "excess")
+		return s.anywhere(f.start, "offering", "sell", "sold", "sale", "priced", "pricing", "offered", "placement") && !s.near(f.start, "least", "less", "minimum", "additional", "holder", "holders", "each", "outstanding", "excess")
 	}
 	return true
 }
@@ -695,6 +717,7 @@ func (s *reading) context(f figure) {
 	switch {
 	case f.unit == Shares:
 		s.count(f)
+	case s.behind(f.end, "aggregate", "principal") || s.behind(f.end, "in", "aggregate", "principal") || s.behind(f.end, "principal"):
 	case f.money() && !f.perShare && (f.scaled || f.low >= 100000) && s.topic.deal && s.before(f.start, "for") && s.word3(f, "acquire", "acquired", "acquires", "acquisition", "purchase", "purchased", "buy", "buys", "bought", "acquiring", "sale", "sold", "sell"):
 		s.take(f, DealValue, 0.8)
 	case f.money() && f.perShare && !f.scaled && s.topic.deal && f.low > 0 && s.behind(f.end, "in", "cash"):
@@ -710,11 +733,11 @@ func (s *reading) count(f figure) {
 		return
 	}
 	switch {
-	case s.near(f.start, "option", "options", "authority", "additional", "repurchase", "repurchased", "outstanding", "authorized", "rsus", "awards", "grant", "granted", "reverse", "resale", "convertible", "rate", "beneficially", "plan") || s.behindAny(f.end, "outstanding", "repurchased", "authorized"):
+	case s.near(f.start, "option", "options", "authority", "additional", "repurchase", "repurchased", "outstanding", "authorized", "rsus", "awards", "espp", "warrantholders", "exchange", "grant", "granted", "reverse", "resale", "convertible", "rate", "beneficially", "plan") || s.behindAny(f.end, "outstanding", "repurchased", "authorized"):
 	case s.near(f.start, "warrants", "warrant") && s.near(f.start, "purchase", "acquire", "exercisable", "buy") && !s.prefunded(f.start):
 		s.take(f, WarrantShares, 0.85)
 	case s.prefunded(f.start):
-	case s.topic.offering && s.near(f.start, "offering", "sell", "sold", "issue", "issued", "purchase", "sale", "issuance", "offer", "offered", "placement", "priced", "pricing", "consisting", "of"):
+	case s.topic.offering && !s.topic.deal && !s.respects && s.near(f.start, "offering", "sell", "sold", "issue", "issued", "purchase", "sale", "issuance", "offer", "offered", "placement", "priced", "pricing", "consisting", "of"):
 		s.take(f, OfferingShares, 0.85)
 	}
 }

@@ -3,6 +3,7 @@ package llmrouter
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -60,17 +61,26 @@ func newLocal(tb testing.TB, takes time.Duration) *local {
 	return s
 }
 
-// routed is a router with only this server to ask, at a place.
-func (s *local) routed(tb testing.TB, p *place, concurrency int) *Router {
-	client := llm.NewHTTPClient()
-	config := Defaults
-	config.Tiers, config.Concurrency = []string{"local"}, concurrency
-	r := New(config, p.deps(func(name string) (llm.Provider, error) {
-		c := openai.Defaults
-		c.BaseURL, c.Model = s.URL+"/v1", "m"
-		return openai.New(name, c, client)
-	}), nil)
-	start(tb, r)
+// provider asks this server as the program does.
+func (s *local) provider(tb testing.TB) llm.Provider {
+	c := openai.Defaults
+	c.BaseURL, c.Model = s.URL+"/v1", "m"
+	p, err := openai.New("local", c, manyConnections())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+// manyConnections is a client with room for all calls; that of the program has 30 a
+// host, for which calls of both kinds would wait.
+func manyConnections() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+}
+
+// stageAt is a router at a place that has only this one to ask.
+func stageAt(tb testing.TB, p *place, provider llm.Provider, concurrency int) *Router {
+	r := routerOf(tb, p, func(c *Config) { c.Concurrency = concurrency }, provider)
 	ask(tb, r, -1) // it is known to answer, and has a connection
 	return r
 }
@@ -95,14 +105,26 @@ type direct struct {
 }
 
 func (d *direct) ask(tb testing.TB) {
+	text, err := d.call()
+	var verdict struct {
+		Direction         string
+		Score, Confidence float64
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &verdict)
+	}
+	if err != nil || verdict.Direction != "bullish" {
+		tb.Errorf("%v, %+v", err, verdict)
+	}
+}
+
+func (d *direct) call() (text string, err error) {
 	response, err := d.client.Post(d.url, "application/json", bytes.NewReader(d.body))
 	if err != nil {
-		tb.Error(err)
-		return
+		return "", err
 	}
 	defer response.Body.Close()
-	var text strings.Builder
-	var stop string
+	var answer strings.Builder
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
 		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
@@ -110,61 +132,75 @@ func (d *direct) ask(tb testing.TB) {
 			continue
 		}
 		var chunk struct {
-			Choices []struct {
-				Delta        struct{ Content string }
-				FinishReason string `json:"finish_reason"`
-			}
+			Choices []struct{ Delta struct{ Content string } }
 		}
 		if err := json.Unmarshal(data, &chunk); err != nil {
-			tb.Error(err)
-			return
+			return "", err
 		}
 		for _, c := range chunk.Choices {
-			text.WriteString(c.Delta.Content)
-			stop = c.FinishReason
+			answer.WriteString(c.Delta.Content)
 		}
 	}
-	var verdict struct {
-		Direction         string
-		Score, Confidence float64
-	}
-	if err := json.Unmarshal([]byte(text.String()), &verdict); err != nil || stop != "stop" || verdict.Direction != "bullish" {
-		tb.Errorf("%v, %s, %+v", err, stop, verdict)
-	}
+	return answer.String(), lines.Err()
+}
+
+// bare is a provider that does no more than a direct client does.
+type bare struct{ *direct }
+
+func (bare) Name() string       { return "bare" }
+func (bare) Model() string      { return "m" }
+func (bare) Limits() llm.Limits { return llm.Limits{Free: true} }
+
+func (b bare) Complete(context.Context, llm.Request) (llm.Response, error) {
+	text, err := b.call()
+	return llm.Response{Text: text, TokensIn: 400, TokensOut: 90}, err
 }
 
 // BenchmarkOverhead measures what the whole stage (rules, prompt, limits, budget,
-// breaker, answer, booking, metrics) adds to a call of a local server, in rounds that
-// take turns with direct calls. One call at a time is answered at once. Of fifty, each
-// takes the 50 ms that even a fast model needs: without that it would measure only how
-// long fifty callers wait for the processors.
+// breaker, the provider's client library, answer, booking, metrics) adds to a call of a
+// local server, in rounds that take turns with direct calls. "bare" is the stage
+// without a client library. One call at a time is answered at once; of fifty, each
+// takes the 100 ms that a fast model needs: else it would be measured only how long
+// fifty callers wait for the processors.
 //
-//	go test ./stages/llm_router -run - -bench Overhead -benchtime 3000x
+//	go test ./stages/llm_router -run - -bench Overhead -benchtime 5000x
 func BenchmarkOverhead(b *testing.B) {
 	for _, name := range []string{"file", "redis"} {
-		for _, c := range []struct {
-			concurrency int
-			takes       time.Duration
-		}{{1, 0}, {50, 50 * time.Millisecond}} {
-			b.Run(fmt.Sprintf("%s/%d", name, c.concurrency), func(b *testing.B) {
-				overhead(b, places[name](b, nil, nil), c.concurrency, c.takes)
-			})
+		for _, library := range []bool{true, false} {
+			for _, c := range []struct {
+				concurrency int
+				takes       time.Duration
+			}{{1, 0}, {50, 100 * time.Millisecond}} {
+				kind := "whole"
+				if !library {
+					kind = "bare"
+				}
+				b.Run(fmt.Sprintf("%s/%s/%d", name, kind, c.concurrency), func(b *testing.B) {
+					overhead(b, places[name](b, nil, nil), library, c.concurrency, c.takes)
+				})
+			}
 		}
 	}
 }
 
-func overhead(b *testing.B, p *place, concurrency int, takes time.Duration) {
+func overhead(b *testing.B, p *place, library bool, concurrency int, takes time.Duration) {
 	server := newLocal(b, takes)
-	router := server.routed(b, p, concurrency)
-	d := &direct{client: llm.NewHTTPClient(), url: server.URL + "/v1/chat/completions", body: server.last}
+	provider := server.provider(b)
+	router := stageAt(b, p, provider, concurrency)
+	d := &direct{client: manyConnections(), url: server.URL + "/v1/chat/completions", body: server.last}
 	d.ask(b)
-	const round = 100 // calls
+	if !library {
+		router = stageAt(b, p, bare{d}, concurrency)
+	}
+	round := 20 * max(concurrency, 5) // calls
 	var direct, routed []time.Duration
 	for n := 0; n < b.N; n += round {
 		calls := min(round, b.N-n)
 		turns := []func(){
-			func() { direct = append(direct, timed(calls, concurrency, func(int) { d.ask(b) })...) },
-			func() { routed = append(routed, timed(calls, concurrency, func(i int) { ask(b, router, n+i) })...) },
+			func() { direct = append(direct, timed(calls, concurrency, takes, func(int) { d.ask(b) })...) },
+			func() {
+				routed = append(routed, timed(calls, concurrency, takes, func(i int) { ask(b, router, n+i) })...)
+			},
 		}
 		if n/round%2 == 1 {
 			slices.Reverse(turns)
@@ -187,13 +223,15 @@ func overhead(b *testing.B, p *place, concurrency int, takes time.Duration) {
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// timed makes calls, so many at a time, and returns how long each took.
-func timed(calls, concurrency int, call func(i int)) []time.Duration {
+// timed makes calls, so many at a time, and returns how long each took. Callers begin
+// one after the other within a time: they would not come all at once either.
+func timed(calls, concurrency int, within time.Duration, call func(i int)) []time.Duration {
 	took := make([]time.Duration, calls)
 	var wg sync.WaitGroup
 	next := make(chan int)
-	for range concurrency {
+	for caller := range concurrency {
 		wg.Go(func() {
+			time.Sleep(within * time.Duration(caller) / time.Duration(concurrency))
 			for i := range next {
 				start := time.Now()
 				call(i)
@@ -220,10 +258,10 @@ func BenchmarkConcurrency(b *testing.B) {
 	for _, c := range []struct{ items, concurrency int }{{100, 5}, {7, 7}} {
 		b.Run(fmt.Sprintf("%d-at-%d", c.items, c.concurrency), func(b *testing.B) {
 			server := newLocal(b, time.Second)
-			router := server.routed(b, newPlace(b, nil, nil), c.concurrency)
+			router := stageAt(b, newPlace(b, nil, nil), server.provider(b), c.concurrency)
 			n := 0
 			for b.Loop() {
-				timed(c.items, c.items, func(i int) { ask(b, router, n+i) })
+				timed(c.items, c.items, 0, func(i int) { ask(b, router, n+i) })
 				n += c.items
 			}
 			took := b.Elapsed().Seconds() / float64(b.N)

@@ -147,7 +147,7 @@ func (b *bot) learn(l *lane, p permit, r *reply) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	k := b.buckets[l.name]
-	k.learn(p.generation, r.header, now)
+	k.learn(p.generation, r.header, r.status == http.StatusTooManyRequests, now)
 	if name := r.header.Get("X-RateLimit-Bucket"); name != "" {
 		name += " " + l.place
 		if same := b.named[name]; same == nil {

@@ -82,8 +82,8 @@ func (b *bucket) giveBack(generation int) {
 // learn takes in the end of a request and what its answer says about the window.
 // Answers come in any order and other processes use the window too, so within a
 // window the lowest number left counts, and the earliest reset: none is told too
-// early.
-func (b *bucket) learn(generation int, h http.Header, now time.Time) {
+// early. limited says that the answer is a 429.
+func (b *bucket) learn(generation int, h http.Header, limited bool, now time.Time) {
 	b.inFlight = max(0, b.inFlight-1)
 	if generation != b.generation {
 		return
@@ -103,7 +103,11 @@ func (b *bucket) learn(generation int, h http.Header, now time.Time) {
 	}
 	b.left = max(0, min(b.left+limit-b.limit, left))
 	b.limit = limit
-	if reset := now.Add(after + slack); b.guessed || reset.Before(b.reset) {
+	reset := now.Add(after + slack)
+	switch {
+	case limited: // it may be about another limit that is over sooner
+		b.reset = later(b.reset, reset)
+	case b.guessed || reset.Before(b.reset):
 		b.reset, b.guessed = reset, false
 	}
 }

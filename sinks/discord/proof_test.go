@@ -157,7 +157,8 @@ func everythingGoesWrong(t *testing.T, seed uint64, alerts int) {
 		d.Delay = discordtest.Spread(seed, 120*time.Millisecond, 600*time.Millisecond)
 		server := discordtest.New(d)
 		server.Script(discordtest.FirstOf(
-			discordtest.Burst(70*time.Second, 2*time.Second, discordtest.RateLimited("user", 3*time.Second)),
+			// No sooner over than the window: else it would be told of two resets.
+			discordtest.Burst(70*time.Second, 2*time.Second, discordtest.RateLimited("user", 6*time.Second)),
 			discordtest.Dice(seed,
 				discordtest.Odds{Route: "create", Share: .05, Fault: discordtest.Hang().Done()},
 				discordtest.Odds{Route: "create", Share: .05, Fault: discordtest.Status(503, 0, "down")},

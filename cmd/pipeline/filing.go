@@ -70,15 +70,21 @@ func (a *app) readFiling(path, part, show string, max int) (*filingView, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	document := submission // with its header, which names the company
-	if part != "" {
-		if document, err = named(parts, part); err != nil {
-			return nil, err
-		}
-	}
-	d, err := filing.Parse(document)
+	d, err := filing.Parse(submission)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if part != "" {
+		exhibit, err := named(parts, part)
+		if err != nil {
+			return nil, err
+		}
+		cover := d.Cover
+		if d, err = filing.Parse(exhibit.Body); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", path, part, err)
+		}
+		d.Cover.Form = exhibit.Type
+		d.Cover.Fill(cover)
 	}
 	v := &filingView{Cover: d.Cover}
 	if parts[0].Type != "" {
@@ -112,11 +118,11 @@ func (a *app) readFile(path string) ([]byte, error) {
 	return body, nil
 }
 
-func named(parts []filing.Part, name string) ([]byte, error) {
+func named(parts []filing.Part, name string) (*filing.Part, error) {
 	var known []string
-	for _, p := range parts {
+	for i, p := range parts {
 		if strings.EqualFold(p.Type, name) || p.Filename != "" && p.Filename == name {
-			return p.Body, nil
+			return &parts[i], nil
 		}
 		known = append(known, p.Type)
 	}

@@ -262,6 +262,7 @@ func cutRows(s string, n int) (piece, rest string) {
 // cut cuts a text of at most n characters off: behind a sentence, or else a word, or
 // else anywhere.
 func cut(s string, n int) (piece, rest string) {
+	s = strings.TrimLeft(s, " \n")
 	end := prefix(s, n)
 	if end == len(s) {
 		return s, ""

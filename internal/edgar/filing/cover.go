@@ -19,6 +19,24 @@ type Cover struct {
 	Securities []Security `json:"securities,omitempty"`
 }
 
+// Fill completes the cover of an exhibit, which has none or little of its own, with that
+// of the filing it belongs to.
+func (c *Cover) Fill(from Cover) {
+	set(&c.Company, from.Company)
+	set(&c.CIK, from.CIK)
+	set(&c.Form, from.Form)
+	set(&c.Period, from.Period)
+	if c.Securities == nil {
+		c.Securities = from.Securities
+	}
+}
+
+func set(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
 // A Security is a listing of the company.
 type Security struct {
 	Title    string `json:"title,omitempty"`
@@ -100,11 +118,6 @@ func printable(s string) string {
 func (c *Cover) learn(f fact, value string) {
 	if value == "" {
 		return
-	}
-	set := func(field *string, value string) {
-		if *field == "" {
-			*field = value
-		}
 	}
 	switch f.name {
 	case "EntityRegistrantName":

@@ -178,9 +178,18 @@ func (d *Document) items() []span {
 		spans[i] = span{c.mark, c.at, end}
 		if i > 0 {
 			spans[i-1].to = c.at
+			if groups(d.Elements[c.at-1].Text) && c.at-1 > spans[i-1].from {
+				spans[i-1].to--
+			}
 		}
 	}
 	return spans
+}
+
+// groups tells the heading that the form has above items of a kind, such as
+// "Section 5 – Corporate Governance and Management".
+func groups(text string) bool {
+	return len(text) < 120 && hasWord(text, "section ") && '1' <= text[8] && text[8] <= '9'
 }
 
 // periodic tells whether the form is known to have sections and no items of an 8-K.

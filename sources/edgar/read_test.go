@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding/charmap"
 
 	"catalyst/internal/edgar/client"
 	"catalyst/internal/edgar/edgartest"
@@ -61,6 +62,56 @@ func TestReadPage(t *testing.T) {
 	for _, body := range []string{"", " ", "<html></html>", "{}", "<rss><channel/></rss>", "8-K", edgartest.TrafficPage} {
 		if p, err := readPage([]byte(body)); err == nil {
 			t.Errorf("%.20q is taken for a feed: %+v", body, p)
+		}
+	}
+}
+
+func TestAPageMayBeCutAnywhere(t *testing.T) {
+	var feed strings.Builder
+	feed.WriteString(head)
+	for n := range 5 {
+		feed.WriteString(strings.ReplaceAll(wire("8-K", "8-K - Größe & Co (0000000001) (Filer)", "&lt;br&gt;Item 2.02: x"), "000001<", fmt.Sprintf("%06d<", n)))
+	}
+	feed.WriteString("</feed>\n")
+	latin, err := charmap.ISO8859_1.NewEncoder().Bytes([]byte(feed.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := readPage(fetch.UTF8(latin, ""))
+	if err != nil || len(whole.entries) != 5 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	for n := range len(latin) - len("</feed>\n") {
+		p, err := readPage(fetch.UTF8(latin[:n], ""))
+		if err != nil && n > len(head) {
+			t.Fatalf("cut at %d: %v", n, err)
+		}
+		if err != nil {
+			continue
+		}
+		if p.cut == nil || p.rejected > 0 {
+			t.Fatalf("cut at %d: taken for whole, or %d rejected", n, p.rejected)
+		}
+		for i, e := range p.entries {
+			if diff := cmp.Diff(whole.entries[i], e, cmp.AllowUnexported(entry{})); diff != "" {
+				t.Fatalf("cut at %d, entry %d:\n%s", n, i, diff)
+			}
+		}
+	}
+}
+
+func BenchmarkReadPage(b *testing.B) {
+	var feed strings.Builder
+	feed.WriteString(head)
+	for range perPage {
+		feed.WriteString(wire("8-K", "8-K - Acme & Co (0000000001) (Filer)", "&lt;b&gt;Filed:&lt;/b&gt; 2026-01-08&lt;br&gt;Item 2.02: Results of Operations and Financial Condition"))
+	}
+	feed.WriteString("</feed>\n")
+	body := []byte(feed.String())
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if p, err := readPage(fetch.UTF8(body, "")); err != nil || len(p.entries) != perPage {
+			b.Fatalf("%+v, %v", p, err)
 		}
 	}
 }

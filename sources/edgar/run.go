@@ -154,14 +154,18 @@ func (s *source) publish(ctx context.Context, to flows.Publish, items []*news.It
 	return nil
 }
 
-// A note is a time that outlives the process.
+// patience is how long the store is waited for.
+const patience = 5 * time.Second
 
-// recall returns the time noted under a name; zero if there is none.
+// recall returns the time noted under a name, which may have been by a process before;
+// zero if there is none.
 func (s *source) recall(ctx context.Context, name string) (time.Time, error) {
 	notes, err := s.notes()
 	if err != nil {
 		return time.Time{}, &client.StoreError{Err: err}
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	values, err := notes.Notes(ctx, []string{s.note(name)})
 	if err != nil {
 		return time.Time{}, &client.StoreError{Err: err}
@@ -183,6 +187,8 @@ func (s *source) remember(ctx context.Context, name string, at time.Time) error 
 	if !at.IsZero() {
 		value = []byte(at.UTC().Format(time.RFC3339))
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := notes.Note(ctx, s.note(name), value, 366*24*time.Hour); err != nil {
 		return &client.StoreError{Err: err}
 	}

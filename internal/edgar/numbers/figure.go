@@ -14,9 +14,10 @@ type figure struct {
 	perShare  bool
 	share     string // "diluted", "basic", "basic and diluted"
 	scaled    bool   // "million" stood behind it
-	written   int    // digits as written
-	warrants  bool   // counts warrants, not shares
-	start     int    // tokens
+	by        float64
+	written   int  // digits as written
+	warrants  bool // counts warrants, not shares
+	start     int  // tokens
 	end       int
 }
 
@@ -58,31 +59,25 @@ func rangeFrom(list []token, f figure) figure {
 	if g.unit != f.unit || f.perShare && !g.perShare && g.scaled {
 		return f
 	}
+	low := f.low
 	if g.scaled && !f.scaled {
-		if f.low >= 1000 {
+		if low >= 1000 {
 			return f
 		}
-		f.low *= g.low / g.base()
+		low = fixed(low * g.by)
 	}
-	if g.low < f.low && !(f.low < 0 || g.low < 0) || f.low > 0 && g.low > 20*f.low {
+	if g.low < low && !(low < 0 || g.low < 0) || low > 0 && g.low > 20*low {
 		return f
 	}
-	f.high, f.end, f.perShare, f.share = g.low, g.end, f.perShare || g.perShare, f.share+g.share
+	f.low, f.high, f.end, f.perShare = low, g.low, g.end, f.perShare || g.perShare
+	if f.share == "" {
+		f.share = g.share
+	}
 	if f.low > f.high {
 		f.low, f.high = f.high, f.low
 	}
 	f.scaled = f.scaled || g.scaled
 	return f
-}
-
-// base is the figure without its scale.
-func (f figure) base() float64 {
-	for _, scale := range []float64{1e12, 1e9, 1e6, 1e3} {
-		if f.scaled && math.Abs(f.low) >= scale {
-			return f.low / scale
-		}
-	}
-	return f.low
 }
 
 // rangeWord reports whether the token at i joins two ends of a range whose first
@@ -124,7 +119,7 @@ func rangeOfNumbers(list []token, i int) (figure, bool) {
 		return figure{}, false
 	}
 	if g.scaled && !f.scaled {
-		f.low *= g.low / g.base()
+		f.low = fixed(f.low * g.by)
 	}
 	if g.low < f.low {
 		return figure{}, false
@@ -357,7 +352,7 @@ func scale(list []token, f figure) figure {
 	if by == 0 {
 		return f
 	}
-	f.low, f.high, f.scaled = fixed(f.low*by), fixed(f.low*by), true
+	f.low, f.high, f.scaled, f.by = fixed(f.low*by), fixed(f.low*by), true, by
 	f.end++
 	return f
 }

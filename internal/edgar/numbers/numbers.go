@@ -79,7 +79,8 @@ type Number struct {
 	Text string
 	// Rule names what bound the figure to its kind: "sentence", "noun" (the figure
 	// stands before the word it measures), "pair" (… and …, respectively), "table",
-	// "label" (a row of a label and a value).
+	// "label" (a row of a label and a value), "context" (the words around it, such as
+	// "shares" in a sentence about an offering).
 	Rule string
 	// Confidence is a rank in 0 … 1 and no probability: how much was written out
 	// beside the figure, and how much was carried over from what came before.
@@ -207,37 +208,4 @@ func Find(paragraphs []string) []Number {
 		f.paragraph(i, paragraph)
 	}
 	return f.found
-}
-
-// Headline is the numbers that an alert has room for: of those that measure the
-// same thing for the same period the most certain one, the first if they are
-// equal, in the order of [Kinds]. What has been stands before what is expected.
-func Headline(found []Number) []Number {
-	type key struct {
-		kind               Kind
-		adjusted, guidance bool
-		share              string
-		period             Period
-	}
-	best := map[key]int{}
-	for i, n := range found {
-		k := key{n.Kind, n.Adjusted, n.Guidance, n.PerShare, n.Period.same()}
-		if j, there := best[k]; !there || n.Confidence > found[j].Confidence {
-			best[k] = i
-		}
-	}
-	var headline []Number
-	for _, guidance := range []bool{false, true} {
-		for _, kind := range Kinds() {
-			for i, n := range found {
-				if n.Kind != kind || n.Guidance != guidance {
-					continue
-				}
-				if best[key{n.Kind, n.Adjusted, n.Guidance, n.PerShare, n.Period.same()}] == i {
-					headline = append(headline, n)
-				}
-			}
-		}
-	}
-	return headline
 }

@@ -43,14 +43,6 @@ func (p Period) String() string {
 	return name
 }
 
-// same is the period without what two names of one period may differ in.
-func (p Period) same() Period {
-	if p.Quarter > 0 {
-		p.Month, p.Day = 0, 0
-	}
-	return p
-}
-
 // before is the period a year earlier, or the quarter before.
 func (p Period) before(quarter bool) Period {
 	switch {
@@ -114,6 +106,9 @@ func weeksMonths(weeks int) int {
 // and nine months ended …" and "… 2025 and 2024". Size is how many tokens it has;
 // 0 says that none begins here.
 func periodAt(list []token, i int) (periods []Period, size int) {
+	if list[i].kind == 'p' || list[i].kind == 'w' && !periodWords[list[i].low] {
+		return nil, 0
+	}
 	r := periodReader{list: list, at: i}
 	p, ok := r.period()
 	if !ok {
@@ -136,6 +131,9 @@ func periodAt(list []token, i int) (periods []Period, size int) {
 	}
 	return periods, r.at - i
 }
+
+// periodWords are the words that a period begins with.
+var periodWords = words("first second third fourth fiscal fy q full calendar quarter year years three six nine twelve thirteen fourteen twenty thirty forty fifty")
 
 type periodReader struct {
 	list   []token

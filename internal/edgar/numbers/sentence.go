@@ -1,5 +1,7 @@
 package numbers
 
+import "slices"
+
 // A reading is the state of one sentence being read from left to right.
 type reading struct {
 	*finder
@@ -50,7 +52,9 @@ const (
 func (s *reading) read() {
 	s.first, s.group, s.dated, s.delta = len(s.found), len(s.found), len(s.found), -1
 	s.rises = -100
-	s.survey()
+	if s.survey(); !slices.ContainsFunc(s.list, func(t token) bool { return t.kind == 'n' }) {
+		return
+	}
 	for i := 0; i < len(s.list); {
 		i += s.step(i)
 		s.since++
@@ -117,6 +121,12 @@ func (s *reading) word(i int) {
 	case "while", "whereas", "but":
 		s.closeComparison()
 		s.metric, s.past = phrase{}, false
+	case "previously":
+		// "$5 million (previously $4 million)"
+		if _, ok := amountAt(s.list, i+1); ok && s.bound() {
+			s.openComparison()
+			s.opened = s.list[i].start
+		}
 	case "warrant", "warrants":
 		s.topic.warrants = true
 	case ",", "and":
@@ -537,6 +547,12 @@ func (s *reading) measured(f figure) {
 		return
 	}
 	switch {
+	case s.behind(f.end, "on", "a", "non", "gaap", "basis"), s.behind(f.end, "on", "an", "adjusted", "basis"):
+		s.adjusted = true
+	case s.behind(f.end, "on", "a", "gaap", "basis"):
+		s.adjusted = false
+	}
+	switch {
 	case s.compare:
 		s.prior(p, f)
 	case s.past:
@@ -586,7 +602,7 @@ func (s *reading) free(p phrase, f figure) bool {
 		if p.kind == EPS && n.PerShare != f.share && f.share != "" {
 			continue
 		}
-		if p.kind == EPS && s.adjusted != n.Adjusted {
+		if p.kind != Revenue && s.adjusted != n.Adjusted {
 			continue
 		}
 		return false
@@ -718,9 +734,9 @@ func (s *reading) context(f figure) {
 	case f.unit == Shares:
 		s.count(f)
 	case s.behind(f.end, "aggregate", "principal") || s.behind(f.end, "in", "aggregate", "principal") || s.behind(f.end, "principal"):
-	case f.money() && !f.perShare && (f.scaled || f.low >= 100000) && s.topic.deal && s.before(f.start, "for") && s.word3(f, "acquire", "acquired", "acquires", "acquisition", "purchase", "purchased", "buy", "buys", "bought", "acquiring", "sale", "sold", "sell"):
+	case f.money() && !f.perShare && (f.scaled || f.low >= 100000) && s.topic.deal && s.before(f.start, "for") && s.anywhere(f.start, "acquire", "acquired", "acquires", "acquisition", "purchase", "purchased", "buy", "buys", "bought", "acquiring", "sale", "sold", "sell"):
 		s.take(f, DealValue, 0.8)
-	case f.money() && f.perShare && !f.scaled && s.topic.deal && f.low > 0 && s.behind(f.end, "in", "cash"):
+	case f.money() && f.perShare && !f.scaled && s.topic.deal && f.low > 0 && (s.behind(f.end, "in", "cash") || s.behind(f.end, "in", "an", "all", "cash")):
 		s.take(f, DealPrice, 0.85)
 	case f.money() && f.perShare && !f.scaled && s.topic.offering && !s.topic.deal && f.low > 0 && s.before(f.start, "price", "at") && !s.anywhere(f.start, "conversion", "exercise", "exercisable", "par", "closing", "repurchase"):
 		s.take(f, OfferingPrice, 0.8)
@@ -792,9 +808,7 @@ func (s *reading) behindAny(i int, options ...string) bool {
 	return false
 }
 
-// word3 reports whether one of the words stands before the figure.
-func (s *reading) word3(f figure, options ...string) bool { return s.anywhere(f.start, options...) }
-
+// anywhere reports whether one of the words stands in the forty tokens before end.
 func (s *reading) anywhere(end int, options ...string) bool {
 	for j := max(0, end-40); j < end; j++ {
 		for _, option := range options {
@@ -969,7 +983,7 @@ func (s *reading) pair(f figure) bool {
 		return false
 	}
 	if g.scaled && !f.scaled && f.low < 1000 {
-		f.low *= g.low / g.base()
+		f.low = fixed(f.low * g.by)
 		f.high = f.low
 	}
 	switch {

@@ -12,8 +12,6 @@ type table struct {
 	rows     int    // with figures, below the heads
 	adjusted bool   // the title said "non-GAAP"
 	group    string // the last row without figures: what the rows below it belong to
-	guided   bool
-	taken    map[string]bool
 	foreign  bool
 }
 

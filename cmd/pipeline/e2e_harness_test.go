@@ -178,7 +178,7 @@ func editedPipeline(tb testing.TB, edits ...edit) []byte {
 		tb.Fatal(err)
 	}
 	root := doc.Content[0]
-	for _, e := range append([]edit{setting("sinks", "discord", "{creates: 100000, edits: 100000, window: 1s}")}, edits...) {
+	for _, e := range append([]edit{setting("sinks", "discord", "{creates: 100000, edits: 100000, window: 1s, per_second: 100000, per_ticker: 0}")}, edits...) {
 		e(root)
 	}
 	if text, err = yaml.Marshal(&doc); err != nil {

@@ -3,7 +3,6 @@ package discord
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"catalyst/flows"
 	"catalyst/sinks/discord/discordtest"
@@ -30,7 +29,6 @@ func BenchmarkAnnounce(b *testing.B) {
 
 // unlimited is a bot without the limit of all its requests together.
 func unlimited() *bot {
-	b := newBot()
-	b.sent = make([]time.Time, 1<<20)
+	b := newBot(1 << 20)
 	return b
 }

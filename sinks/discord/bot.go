@@ -22,14 +22,12 @@ type bot struct {
 	changed chan struct{} // closed when a wait may have changed
 }
 
-// globally is Discord's limit for all requests of a bot in a second.
-const globally = 50
-
-func newBot() *bot {
+// newBot returns a bot that may make so many requests in a second.
+func newBot(perSecond int) *bot {
 	return &bot{
 		buckets: make(map[string]*bucket),
 		named:   make(map[string]*bucket),
-		sent:    make([]time.Time, globally),
+		sent:    make([]time.Time, perSecond),
 		changed: make(chan struct{}),
 	}
 }
@@ -48,7 +46,7 @@ func (r *registry) bot(c Config) *bot {
 		r.bots = make(map[string]*bot)
 	}
 	name := c.BaseURL + " " + c.Token.Reveal() // webhooks have none: their address is what counts
-	r.bots[name] = cmp.Or(r.bots[name], newBot())
+	r.bots[name] = cmp.Or(r.bots[name], newBot(c.PerSecond))
 	return r.bots[name]
 }
 

@@ -54,6 +54,7 @@ type Config struct {
 	Creates        int           `yaml:"creates" doc:"messages created in one window, until Discord's headers say otherwise"`
 	Edits          int           `yaml:"edits" doc:"messages edited in one window, until Discord's headers say otherwise"`
 	Window         time.Duration `yaml:"window" doc:"length of a window"`
+	PerSecond      int           `yaml:"per_second" doc:"requests of a bot in a second, over all channels; Discord allows 50 unless it has agreed to more"`
 	Backlog        string        `yaml:"backlog" enum:"newest|oldest" doc:"which alerts go first when not all can"`
 	PerTicker      int           `yaml:"per_ticker" doc:"alerts about a ticker that one process posts in a minute; the others are summed up in one line; 0 is no limit"`
 	EditLimit      time.Duration `yaml:"edit_limit" doc:"a message older than this keeps what it shows: Discord hardly lets it be edited"`
@@ -79,6 +80,7 @@ var DefaultConfig = Config{
 	Creates:        5,
 	Edits:          5,
 	Window:         5 * time.Second,
+	PerSecond:      50,
 	Backlog:        newest,
 	PerTicker:      4,
 	EditLimit:      time.Hour,
@@ -118,6 +120,7 @@ func (c Config) Validate() error {
 	fault(c.Edits < 1, "edits", "must be at least 1")
 	fault(c.Window <= 0, "window", "must be longer than nothing; 5s is usual")
 	fault(c.Backlog != newest && c.Backlog != oldest, "backlog", "must be newest or oldest")
+	fault(c.PerSecond < 5, "per_second", "must be at least 5; 50 is usual") // a fifth is kept for alerts
 	fault(c.PerTicker < 0, "per_ticker", "must be at least 0")
 	fault(c.EditLimit <= 0, "edit_limit", "must be longer than nothing; 1h is usual")
 	fault(c.PendingLimit < time.Minute, "pending_limit", "must be at least 1m; 30m is usual")

@@ -33,7 +33,7 @@ func noOperator() (*operator.Operator, error) { return nil, errors.New("there is
 
 func newTestSink(tb testing.TB, c Config, transport http.RoundTripper, ledger func() (store.Ledger, error), log slog.Handler) *Sink {
 	tb.Helper()
-	return newSinkOf(tb, newBot(), c, transport, ledger, log)
+	return newSinkOf(tb, newBot(c.PerSecond), c, transport, ledger, log)
 }
 
 // newSinkOf returns another sink of a bot.

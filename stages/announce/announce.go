@@ -34,7 +34,7 @@ func Kind() flows.StageKind {
 		Example: "- announce: {sink: discord}",
 		// Alerts under way do not wait for one another; a burst may wait for
 		// the sink's rate limit many times over.
-		Knobs: flows.Knobs{Workers: 16, Timeout: 5 * time.Minute},
+		Knobs: flows.Knobs{Workers: 64, Timeout: 5 * time.Minute},
 	}, Config{}, build)
 }
 

@@ -39,7 +39,7 @@ type Report struct {
 
 // A Paragraph is one paragraph and its index in the text it was found in. Where the
 // end of a page cut it in two it is whole again, and the index is that of its first
-// part.
+// part. Each row of a table that is one paragraph is a paragraph here.
 type Paragraph struct {
 	Index int
 	Text  string

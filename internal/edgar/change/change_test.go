@@ -97,6 +97,16 @@ func TestPageBreaks(t *testing.T) {
 	}
 }
 
+// TestTable: a table in one paragraph is compared row by row.
+func TestTable(t *testing.T) {
+	prior := []string{"Sales by region", "Chile | 10 | 9\nPeru | 7 | 6\nZambia | 2 | 1"}
+	current := []string{"Sales by region", "Chile | 10 | 9\nPeru | 8 | 6\nZambia | 2 | 1"}
+	r := change.Compare(prior, current)
+	if r.Unchanged != 3 || len(r.New) != 0 || len(r.Removed) != 0 || len(r.Rewritten) != 1 || r.Rewritten[0].Current != (change.Paragraph{Index: 1, Text: "Peru | 8 | 6"}) {
+		t.Errorf("%+v, want the row of Peru", r)
+	}
+}
+
 func TestSimilarity(t *testing.T) {
 	words := func(n int, word string) []string {
 		var list []string

@@ -14,7 +14,8 @@ func joinPages(texts []string) []Paragraph {
 		}
 	}
 	turned := false
-	for i, text := range texts {
+	for _, p := range lines(texts) {
+		i, text := p.Index, p.Text
 		if furniture(text) {
 			turned = true
 			continue
@@ -29,6 +30,22 @@ func joinPages(texts []string) []Paragraph {
 		turned = false
 	}
 	end()
+	return list
+}
+
+// lines takes tables that are one paragraph apart, row by row: one figure that is
+// another is not another table.
+func lines(texts []string) []Paragraph {
+	list := make([]Paragraph, 0, len(texts))
+	for i, text := range texts {
+		if !strings.Contains(text, " | ") || !strings.Contains(text, "\n") {
+			list = append(list, Paragraph{i, text})
+			continue
+		}
+		for line := range strings.SplitSeq(text, "\n") {
+			list = append(list, Paragraph{i, line})
+		}
+	}
 	return list
 }
 

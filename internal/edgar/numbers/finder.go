@@ -24,6 +24,32 @@ type finder struct {
 // "purchase price" is that of a company or of shares.
 type topic struct{ offering, deal, warrants bool }
 
+// read reads a paragraph. A table that is one paragraph is read line by line, and
+// what is found in it gets its place in the whole.
+func (f *finder) read(i int, text string) {
+	if !strings.Contains(text, " | ") || !strings.Contains(text, "\n") {
+		f.paragraph(i, text)
+		return
+	}
+	start := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		first := len(f.found)
+		f.paragraph(i, line)
+		for k := first; k < len(f.found); k++ {
+			f.found[k].move(start)
+		}
+		start += len(line) + len("\n")
+	}
+}
+
+// move puts a number further down in its paragraph.
+func (n *Number) move(by int) {
+	n.Start, n.End = n.Start+by, n.End+by
+	if n.Prior != nil {
+		n.Prior.Start, n.Prior.End = n.Prior.Start+by, n.Prior.End+by
+	}
+}
+
 func (f *finder) paragraph(i int, text string) {
 	if strings.Contains(text, " | ") {
 		f.row(i, text)

@@ -196,16 +196,16 @@ func short(v float64, decimals int) string {
 }
 
 // Find returns the key numbers of a text in the order of their places. The rows
-// of a table are paragraphs whose cells are separated by " | ", a cell that was
-// empty being left out or not; a figure's currency sign, its brackets and its
-// percent sign are in its cell. What says "in thousands" and the heads of the
+// of a table are paragraphs, or lines of one paragraph, whose cells are separated
+// by " | ", a cell that was empty being left out or not; a figure's currency sign,
+// its brackets and its percent sign are in its cell. What says "in thousands" and the heads of the
 // columns are paragraphs before the rows, with or without " | ".
 //
 // The work is linear in the length of the text. Find may be called concurrently.
 func Find(paragraphs []string) []Number {
 	f := &finder{seen: map[Period]Period{}}
 	for i, paragraph := range paragraphs {
-		f.paragraph(i, paragraph)
+		f.read(i, paragraph)
 	}
 	return f.found
 }

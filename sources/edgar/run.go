@@ -16,13 +16,16 @@ import (
 )
 
 // Run reads until ctx ends. Feed, watch list and past days are read beside one another:
-// none waits for the outage of another.
+// none waits for the outage of another. Only the first look is the feed's, which says
+// more of a filing than the others.
 func (s *source) Run(ctx context.Context, publish flows.Publish) error {
+	feed := &task{what: "feed", every: s.config.Every, look: s.look}
+	wait := s.poll(ctx, feed, publish)
 	var tasks sync.WaitGroup
-	tasks.Go(func() { s.keep(ctx, &task{what: "feed", every: s.config.Every, look: s.look}, publish) })
-	tasks.Go(func() { s.keep(ctx, &task{what: "past days", every: 15 * time.Minute, look: s.fill}, publish) })
+	tasks.Go(func() { s.keep(ctx, feed, publish, wait) })
+	tasks.Go(func() { s.keep(ctx, &task{what: "past days", every: 15 * time.Minute, look: s.fill}, publish, 0) })
 	if len(s.config.Watch) > 0 {
-		tasks.Go(func() { s.keep(ctx, &task{what: "watch", every: s.config.WatchEvery, look: s.watch}, publish) })
+		tasks.Go(func() { s.keep(ctx, &task{what: "watch", every: s.config.WatchEvery, look: s.watch}, publish, 0) })
 	}
 	tasks.Wait()
 	return nil
@@ -41,16 +44,15 @@ type task struct {
 // longest is the longest pause after failures, but for a refusal.
 const longest = time.Hour
 
-func (s *source) keep(ctx context.Context, t *task, publish flows.Publish) {
+// keep polls again and again, for the first time after wait.
+func (s *source) keep(ctx context.Context, t *task, publish flows.Publish, wait time.Duration) {
 	for {
-		wait := s.poll(ctx, t, publish)
-		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
-		case <-timer.C:
+		case <-time.After(wait):
 		}
+		wait = s.poll(ctx, t, publish)
 	}
 }
 

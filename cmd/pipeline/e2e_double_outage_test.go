@@ -37,9 +37,9 @@ func TestDoubleOutage(t *testing.T) {
 
 			c := w.start()
 			w.wantDelayed(c)
-			pages := c.logged("operator_page")
-			if g, a := len(gemini.Requests()), len(anthropic.Requests()); g != 1 || a != 1 || len(pages) != 2 {
-				t.Errorf("%d and %d doomed calls and %d pages, want one for each provider", g, a, len(pages))
+			until(t, 10*time.Second, "the operator is told of both", func() bool { return len(c.logged("operator_page")) >= 2 })
+			if g, a, pages := len(gemini.Requests()), len(anthropic.Requests()), len(c.logged("operator_page")); g != 1 || a != 1 || pages != 2 {
+				t.Errorf("%d and %d doomed calls and %d pages, want one for each provider", g, a, pages)
 			}
 			c.stop()
 			if calls, failed, cost := w.booked(); calls != 2 || failed != 2 || cost != 0 {
@@ -93,9 +93,7 @@ func (w *world) wantDelayed(c *child) {
 			w.Errorf("%s was announced with %q and now says %q", m.Last().Embeds[0].Title, first, last)
 		}
 	}
-	if l := w.lag(); l.Pending+l.Waiting != doubleOutageItems {
-		w.Errorf("lag %+v, want all %d to wait for their analysis", l, doubleOutageItems)
-	}
+	until(w, 10*time.Second, "all wait for their analysis", func() bool { l := w.lag(); return l.Pending+l.Waiting == doubleOutageItems })
 	if bad := w.poison(); len(bad) > 0 {
 		w.Errorf("%d in poison", len(bad))
 	}

@@ -110,7 +110,7 @@ func read(document string) error {
 
 // Time must grow with the size of a document and not with its square.
 func TestHostileDocumentsTakeLinearTime(t *testing.T) {
-	const small, times = 128 << 10, 8
+	const small, times = 96 << 10, 8
 	long := hostile(times * small)
 	for name, document := range hostile(small) {
 		took := func(document string) time.Duration {

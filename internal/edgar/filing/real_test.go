@@ -2,6 +2,8 @@ package filing_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -179,3 +181,91 @@ func checkChunks(t *testing.T, name string, d *filing.Document, most int) {
 		}
 	}
 }
+
+// The labels name sections "1A", or "part2item1a" of a 10-Q.
+func TestRealSections(t *testing.T) {
+	root := realData(t)
+	labels, err := filepath.Glob(filepath.Join(root, "*", "*", "*", "expected-top-level-sections.json"))
+	if err != nil || len(labels) == 0 {
+		t.Fatalf("%d labels: %v", len(labels), err)
+	}
+	for _, label := range labels {
+		text, err := os.ReadFile(label)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []struct{ Identifier string }
+		if err := json.Unmarshal(text, &want); err != nil {
+			t.Fatal(err)
+		}
+		body, err := os.ReadFile(filepath.Join(filepath.Dir(label), "primary-document.html"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := filing.Parse(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]bool{}
+		for _, s := range d.Sections() {
+			found[s.Number] = true
+			found[fmt.Sprintf("part%ditem%s", len(s.Part), strings.ToLower(s.Number))] = true
+			if strings.Contains(s.Elements[len(s.Elements)-1].Text, "duly caused") {
+				t.Errorf("%s: item %s has the signature", label, s.Number)
+			}
+		}
+		for _, w := range want {
+			if !found[w.Identifier] {
+				t.Errorf("%s: no section %s", label, w.Identifier)
+			}
+		}
+	}
+}
+
+// Hard 8-Ks: headings inside an item, tables, a signature that runs on, a dated form.
+func TestRealHardItems(t *testing.T) {
+	files := realFilings(t)
+	for name, want := range map[string]struct {
+		items          string
+		titles, tables int // inside the first item
+	}{
+		"0001104659-03-004925.html": {"9", 0, 0},
+		"1800Flowers.8-K.html":      {"5.07", 0, 3},
+		"BuckleInc.8-K.html":        {"2.02 9.01", 0, 0},
+		"Oracle.8-K.html":           {"5.07", 4, 1},
+		"form8K.Blackrock.html":     {"5.02", 0, 0},
+		"cassette_1045810_000104581026000024_nvda_20260302_htm":        {"5.02 9.01", 1, 1},
+		"cassette_1045810_000104581026000024_0001045810_26_000024_txt": {"5.02 9.01", 1, 1},
+	} {
+		d, err := filing.Parse(files["filings/"+name])
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got []string
+		for _, item := range d.Items() {
+			got = append(got, item.Number)
+			if text := letters(item.Text()); strings.Contains(text, "SIGNATURE") || strings.Contains(text, "DULYCAUSED") {
+				t.Errorf("%s: item %s has the signature:\n%s", name, item.Number, item.Text())
+			}
+		}
+		if items := strings.Join(got, " "); items != want.items {
+			t.Errorf("%s: items %s, want %s", name, items, want.items)
+			continue
+		}
+		titles, tables := 0, 0
+		for _, e := range d.Items()[0].Elements[1:] {
+			switch e.Kind {
+			case filing.Title:
+				titles++
+			case filing.Table:
+				tables++
+			}
+		}
+		if titles != want.titles || tables < want.tables {
+			t.Errorf("%s: %d titles and %d tables inside, want %d and %d", name, titles, tables, want.titles, want.tables)
+		}
+	}
+}
+
+func letters(s string) string { return strings.ToUpper(alphanumeric(s)) }

@@ -119,6 +119,39 @@ func TestSections(t *testing.T) {
 	}
 }
 
+func TestSectionsOfAnIndex(t *testing.T) {
+	var got []string
+	for _, s := range sample(t, "crossreference.htm").Sections() {
+		line := s.Part + " " + s.Elements[0].Text + ":"
+		for _, p := range s.Paragraphs() {
+			if page, ok := strings.CutPrefix(p, "Page "); ok {
+				line += " " + page[:strings.IndexByte(page, ' ')]
+			}
+		}
+		got = append(got, line)
+	}
+	want := []string{"I Item 1. Business: 2 3", "I Item 1A. Risk Factors: 6 7", "I Item 2. Properties: 8", "I Item 3. Legal Proceedings: 7 10",
+		"II Item 7. Management’s Discussion and Analysis: 4 5", "II Item 8. Financial Statements: 9 10"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A connection that breaks may end a document anywhere.
+func TestCutAnywhere(t *testing.T) {
+	for name, body := range samples(t) {
+		for end := 0; end < len(body); end += 23 {
+			d, err := filing.Parse(body[:end])
+			if err != nil {
+				continue
+			}
+			d.Sections()
+			d.Items()
+			checkChunks(t, name, d, 100)
+		}
+	}
+}
+
 func TestCover(t *testing.T) {
 	for name, want := range map[string]filing.Cover{
 		"contents.htm": {Company: "Lantern Freight Corp.", Form: "8-K"},

@@ -49,8 +49,25 @@ func (d *Document) Items() []Item { return d.expand(d.items()) }
 
 // Sections returns the sections of a 10-K or 10-Q in the order of the form, or nothing
 // if the document is none. What stands before the first heading and after the
-// signature is part of none.
-func (d *Document) Sections() []Section { return d.expand(d.sections()) }
+// signature is part of none. A report that names its items only in an index of pages
+// has the pages listed there; they may be in several sections.
+func (d *Document) Sections() []Section {
+	spans := d.sections()
+	if len(spans) < fewSections && d.report() {
+		if indexed := d.byIndex(); len(indexed) > len(spans) {
+			return indexed
+		}
+	}
+	return d.expand(spans)
+}
+
+// fewSections are fewer than any 10-K or 10-Q has.
+const fewSections = 4
+
+// report tells whether the form may have sections.
+func (d *Document) report() bool {
+	return d.Cover.Form == "" || strings.HasPrefix(d.Cover.Form, "10-")
+}
 
 // A span is a heading and what stands under it.
 type span struct {
@@ -279,7 +296,7 @@ func letters(s string) string {
 // the form that have the most text under them. So a table of contents, the heading
 // repeated on each page and a section named inside another do not matter.
 func (d *Document) sections() []span {
-	if form := d.Cover.Form; form != "" && !strings.HasPrefix(form, "10-") {
+	if !d.report() {
 		return nil
 	}
 	found := d.candidates(func(m *mark) bool {

@@ -183,8 +183,8 @@ func (t *table) reads() bool {
 	for _, r := range t.rows {
 		if _, ok := parseHeading(t.text(r.from)); ok {
 			headings++
-			if numeric(t.text(r.to - 1)) {
-				pages++
+			if _, ok := parsePages(t.text(r.to - 1)); ok || numeric(t.text(r.to-1)) {
+				pages++ // a table of contents or index
 			}
 		}
 		for i := r.from + 1; i < r.to; i++ {

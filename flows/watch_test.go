@@ -3,6 +3,7 @@ package flows_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,9 @@ func TestCheckFindsAStageThatDoesNotReturn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				release := make(chan struct{})
+				var seen atomic.Bool
 				stuck := stageFunc(func(_ context.Context, b []*flows.Message) ([]*flows.Message, error) {
-					if b[0].Item.Title == "item 0000" {
+					if !seen.Swap(true) { // whichever comes first
 						<-release
 					}
 					time.Sleep(20 * time.Second)

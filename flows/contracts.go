@@ -106,4 +106,16 @@ type Build struct {
 	// Before returns the nearest stage of the kind that stands before this one in
 	// the file, in whichever segment; nil if there is none.
 	Before func(kind string) Stage
+	// Clock is what [Build.Now] asks; nil is the time of day.
+	Clock func() time.Time
+}
+
+// Now is the pipeline's time: the time of day, or in a replay the time of what is
+// replayed. What depends on the age of an item asks it; timeouts, leases and rates, which
+// are about this process and its servers, do not.
+func (b *Build) Now() time.Time {
+	if b.Clock == nil {
+		return time.Now()
+	}
+	return b.Clock()
 }

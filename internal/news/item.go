@@ -44,6 +44,27 @@ type Item struct {
 	// Filers are the companies and people an EDGAR filing is of or about, the one it is
 	// about first. Empty for news.
 	Filers []Filer `json:"filers,omitempty" expr:"filers"`
+	// TickersFrom says where each of Tickers was found: feed, exchange ("NASDAQ: ABC"),
+	// cashtag, cik, xbrl. A ticker that is not in it came with the item.
+	TickersFrom map[string]string `json:"tickers_from,omitempty" expr:"tickers_from"`
+	// Topic is what a filing is about, as far as its form and items tell: earnings,
+	// dilution, agreement, leadership, restatement, delisting, general. Empty for news.
+	Topic string `json:"topic,omitempty" expr:"topic"`
+	// Priority, 0 … 1, is how soon and how closely an item deserves to be looked at; 0
+	// where nothing has judged that.
+	Priority float64 `json:"priority,omitempty" expr:"priority"`
+	// Figures are key numbers found in the text, as they are to be shown.
+	Figures []string `json:"figures,omitempty" expr:"figures"`
+	// Seen is where else the same news was met, in the order met.
+	Seen []Sighting `json:"seen,omitempty" expr:"seen"`
+}
+
+// A Sighting is the same news as another source had it.
+type Sighting struct {
+	Source string    `json:"source,omitempty" expr:"source"`
+	URL    string    `json:"url,omitempty" expr:"url"`
+	Title  string    `json:"title,omitempty" expr:"title"`
+	At     time.Time `json:"at,omitzero" expr:"at"`
 }
 
 // A Filer is one of those a filing names.

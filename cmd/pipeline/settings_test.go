@@ -20,7 +20,7 @@ import (
 	"catalyst/internal/llm/ollama"
 	"catalyst/internal/llm/openai"
 	"catalyst/sinks/discord"
-	"catalyst/sources/rss"
+	"catalyst/sources/edgar"
 	"catalyst/stages/batch"
 	llmrouter "catalyst/stages/llm_router"
 	"catalyst/stages/prescale"
@@ -109,9 +109,9 @@ func TestEachVariableHasItsEffect(t *testing.T) {
 	bot := func(get func(discord.Config) any) see {
 		return func(p *flows.Plan, _ *resources) any { return get(p.Sinks[0].Config.(discord.Config)) }
 	}
-	edgar := func(get func(rss.Config) any) see {
+	filed := func(get func(edgar.Config) any) see {
 		return func(p *flows.Plan, _ *resources) any {
-			return get(p.Sources[len(p.Sources)-1].Config.(rss.Config))
+			return get(p.Sources[len(p.Sources)-1].Config.(edgar.Config))
 		}
 	}
 	there := func(name string) see {
@@ -167,11 +167,8 @@ func TestEachVariableHasItsEffect(t *testing.T) {
 		{"DISCORD_CHANNEL", "42", nil, bot(func(c discord.Config) any { return c.Channel }), "", "42"},
 		{"DISCORD_API_URL", "http://proxy", token, bot(func(c discord.Config) any { return c.BaseURL }), "https://discord.com", "http://proxy"},
 		{"OPERATOR_CHANNEL", "43", token, func(_ *flows.Plan, r *resources) any { return r.told.Channel }, "", "43"},
-		{"EDGAR_URL", "http://proxy", filings, edgar(func(c rss.Config) any {
-			address, _, _ := strings.Cut(c.URL.Reveal(), "/cgi-bin/")
-			return address
-		}), "https://www.sec.gov", "http://proxy"},
-		{"EDGAR_CONTACT", "Other other@example.com", filings, edgar(func(c rss.Config) any { return c.UserAgent }), "Example news@example.com", "Other other@example.com"},
+		{"EDGAR_URL", "http://proxy", filings, filed(func(c edgar.Config) any { return c.BaseURL }), "https://www.sec.gov", "http://proxy"},
+		{"EDGAR_CONTACT", "Other other@example.com", filings, filed(func(c edgar.Config) any { return c.Contact }), "Example news@example.com", "Other other@example.com"},
 		{"HTTP_LISTEN", "off", nil, func(_ *flows.Plan, r *resources) any { return r.http.Listen }, "127.0.0.1:8080", "off"},
 
 		{"FEATURE_RSS", "0", nil, both("globenewswire", "prnewswire"), yes, no},

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/mmcdole/gofeed"
-	"github.com/mmcdole/gofeed/atom"
 	"github.com/mmcdole/gofeed/rss"
 
 	"catalyst/internal/news"
@@ -37,12 +36,9 @@ func parse(body []byte, base *url.URL) (*document, error) {
 		return nil, fmt.Errorf("parse: %w", err)
 	}
 	doc := &document{entries: len(feed.Items), wait: ttl(feed)}
-	for i, entry := range feed.Items {
+	for _, entry := range feed.Items {
 		it := itemOf(entry)
 		it.URL = absolute(base, it.URL)
-		if it.Accession != "" {
-			edgar(it, formTerm(feed, i))
-		}
 		if it.Title != "" || it.URL != "" || it.Body != "" {
 			doc.items = append(doc.items, it)
 		}
@@ -90,21 +86,6 @@ func absolute(base *url.URL, link string) string {
 		return link
 	}
 	return u.String()
-}
-
-// formTerm returns the form type that EDGAR's Atom feeds have as an entry's category, where
-// gofeed's own model keeps only the label.
-func formTerm(feed *gofeed.Feed, i int) string {
-	original, ok := feed.OriginalFeed().(*atom.Feed)
-	if !ok || i >= len(original.Entries) {
-		return ""
-	}
-	for _, c := range original.Entries[i].Categories {
-		if c.Label == "form type" {
-			return c.Term
-		}
-	}
-	return ""
 }
 
 func ttl(feed *gofeed.Feed) time.Duration {

@@ -266,7 +266,9 @@ func (r *reader) look(ctx context.Context, now time.Time) error {
 // claimFrom delivers up to limit entries of a source, from a position on. last
 // is the position to go on after, "" if there was no more.
 func (r *reader) claimFrom(ctx context.Context, from source, start string, limit int) (took int, last string, err error) {
-	pending, err := r.b.client.XPendingExt(ctx, &redis.XPendingExtArgs{
+	// Asked over the reader's own connection: else a round without new entries could
+	// get through, and tell that all is well, while that connection does not.
+	pending, err := r.client.XPendingExt(ctx, &redis.XPendingExtArgs{
 		Stream: r.topic, Group: r.group, Idle: from.idle,
 		Start: start, End: "+", Count: int64(limit), Consumer: from.owner,
 	}).Result()

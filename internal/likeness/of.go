@@ -1,0 +1,80 @@
+package likeness
+
+import "slices"
+
+// Of reads the facts of a text, which may be anything. The same text has the same facts;
+// beyond the first few thousand bytes nothing is read.
+func Of(text string) Facts {
+	r := reader{tokens: scan(text)}
+	r.used = make([]bool, len(r.tokens))
+	r.wire()
+	r.names500()
+	r.periods()
+	r.designators()
+	r.numbers()
+	r.directions()
+	r.progress()
+	r.deeds()
+	for _, facts := range []*[]string{&r.Numbers, &r.From, &r.To, &r.Periods, &r.Directions, &r.Progress, &r.Actors, &r.Objects} {
+		slices.Sort(*facts)
+	}
+	return r.Facts
+}
+
+// add appends what is not there yet.
+func add(facts []string, fact string) []string {
+	if len(facts) >= maxFacts || slices.Contains(facts, fact) {
+		return facts
+	}
+	return append(facts, fact)
+}
+
+// wire uses up the number of a wire's mark: "UPDATE 2-Acme …".
+func (r *reader) wire() {
+	if r.at(0).is("update wrapup refile rpt corrected") && r.at(1).number && r.at(2).is("-") {
+		r.use(0, 2)
+	}
+}
+
+// names500 uses up numbers that are part of a name.
+func (r *reader) names500() {
+	for i := range r.tokens {
+		before, t := r.at(r.before(i)), r.at(i)
+		switch {
+		case t.text == "500" && before.is("p fortune"), t.text == "100" && before.is("nasdaq ftse"), t.text == "2000" && before.is("russell"),
+			t.text == "1000" && before.is("russell fortune"), t.text == "19" && before.is("covid"), t.text == "225" && before.is("nikkei"):
+			r.use(i, i)
+		}
+	}
+}
+
+// designators notes what is counted in letters and Roman numerals, too: Phase III,
+// Series B. A late-stage trial is in phase 3.
+func (r *reader) designators() {
+	for i := range r.tokens {
+		t, at := r.at(i), r.after(i)
+		next := r.at(at)
+		switch {
+		case t.is("phase") && (next.number || roman[next.text] != ""):
+			n := next.text
+			if !next.number {
+				n = roman[n]
+			} else if letter := r.at(at + 1); letter.glued && letter.is("a b") {
+				n += letter.text
+				at++
+			}
+			r.Numbers = add(r.Numbers, n+" phase")
+			r.use(i, at)
+		case t.is("late mid") && next.is("stage"):
+			r.Numbers = add(r.Numbers, map[string]string{"late": "3", "mid": "2"}[t.text]+" phase")
+		case t.is("series class tranche") && len(next.text) == 1 && !next.number && next.text != "-":
+			r.Numbers = add(r.Numbers, next.text+" "+t.text)
+			r.use(i, at)
+		case laterOrdinals[t.text] != "" && !r.used[i]:
+			r.Numbers = add(r.Numbers, laterOrdinals[t.text]+" th")
+			r.use(i, i)
+		}
+	}
+}
+
+var roman = map[string]string{"i": "1", "ii": "2", "iii": "3", "iv": "4", "iia": "2a", "iib": "2b", "iiia": "3a", "iiib": "3b"}

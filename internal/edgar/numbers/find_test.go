@@ -264,3 +264,45 @@ func BenchmarkFind(b *testing.B) {
 		numbers.Find(paragraphs)
 	}
 }
+
+func TestFigures(t *testing.T) {
+	release := []string{
+		"Revenue for the third quarter of 2025 was $57.006 billion, compared to $35.082 billion in the third quarter of 2024.",
+		"Diluted earnings per share for the third quarter of 2025 were $1.30 and basic earnings per share were $1.31.",
+		"For the fourth quarter of 2025 the company expects revenue between $64.0 billion and $66.0 billion.",
+	}
+	want := []string{
+		"Revenue $57.0 billion (Q3 2025), was $35.1 billion",
+		"EPS (diluted) $1.30 (Q3 2025)",
+		"Revenue guidance $64.0–$66.0 billion (Q4 2025)",
+	}
+	if diff := cmp.Diff(want, numbers.Figures(numbers.Find(release), 8)); diff != "" {
+		t.Error(diff)
+	}
+	if got := numbers.Figures(numbers.Find(release), 1); len(got) != 1 {
+		t.Errorf("%q, want one at most", got)
+	}
+	unsure := []numbers.Number{{Kind: numbers.Revenue, Low: 1, High: 1, Unit: "USD", Confidence: numbers.Sure - 0.01}}
+	if got := numbers.Figures(unsure, 8); len(got) != 0 {
+		t.Errorf("%q is shown, and nobody is sure of it", got)
+	}
+}
+
+func TestFigureIsRoundedAsAHeadlineIs(t *testing.T) {
+	for _, tt := range []struct {
+		number numbers.Number
+		want   string
+	}{
+		{numbers.Number{Kind: numbers.Revenue, Low: 838_512_000, High: 838_512_000, Unit: "USD"}, "Revenue $838.5 million"},
+		{numbers.Number{Kind: numbers.NetIncome, Low: -1_234_567, High: -1_234_567, Unit: "EUR"}, "Net income -€1.23 million"},
+		{numbers.Number{Kind: numbers.OfferingShares, Low: 8e6, High: 8e6, Unit: numbers.Shares, Approximate: true}, "Shares offered about 8.00 million"},
+		{numbers.Number{Kind: numbers.GrossMargin, Low: 74.5, High: 75.5, Unit: numbers.Percent, Guidance: true}, "Gross margin guidance 74.5%–75.5%"},
+		{numbers.Number{Kind: numbers.EPS, Low: 0.425, High: 0.425, Unit: "USD", Adjusted: true}, "Adjusted EPS $0.425"},
+		{numbers.Number{Kind: numbers.DealValue, Low: 2.5e12, High: 2.5e12, Unit: "CNY"}, "Deal value CNY 2.50 trillion"},
+		{numbers.Number{Kind: numbers.OfferingSize, Low: 750_000, High: 750_000, Unit: "USD"}, "Offering size $750K"},
+	} {
+		if got := tt.number.Figure(); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}

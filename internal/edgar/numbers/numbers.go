@@ -161,11 +161,22 @@ func Format(low, high float64, unit string) string {
 	case Shares:
 		return sign + scaled(low) + " shares"
 	}
-	symbol, known := map[string]string{"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}[unit]
-	if !known {
-		symbol = unit + " "
+	return sign + symbol(unit) + scaled(low)
+}
+
+// symbol is what stands before a sum of money.
+func symbol(currency string) string {
+	switch currency {
+	case "USD":
+		return "$"
+	case "EUR":
+		return "€"
+	case "GBP":
+		return "£"
+	case "JPY":
+		return "¥"
 	}
-	return sign + symbol + scaled(low)
+	return currency + " "
 }
 
 func scaled(v float64) string {

@@ -133,6 +133,7 @@ func Kind(limits *client.Limits, notes func() (store.Notes, error)) flows.Source
 func build(b *flows.Build, c Config, limits *client.Limits, notes func() (store.Notes, error)) *source {
 	asks := client.New(c.Config, limits, 1)
 	s := &source{
+		Pulse:     intake.NewPulse(b.Name, false),
 		name:      b.Name,
 		config:    c,
 		log:       b.Logger,
@@ -175,8 +176,8 @@ type source struct {
 	publishing sync.Mutex // and of seen
 	seen       intake.Seen
 
-	health health
-	gap    gap
+	*intake.Pulse
+	gap gap
 
 	versions map[string]fetch.Validators // of companies watched, by CIK
 	unknown  map[string]bool             // tickers watched that nobody has, and that were logged

@@ -79,7 +79,7 @@ func (s *source) sweep(ctx context.Context, q *query, publish flows.Publish) err
 	if q.ground.IsZero() {
 		q.floor = oldest
 	}
-	s.health.read(newest)
+	s.Dated(newest)
 	if newest.After(q.ground) {
 		if err := s.remember(ctx, q.name(), newest); err != nil {
 			return err
@@ -154,8 +154,11 @@ func (s *source) collect(ctx context.Context, q *query) (entries []entry, versio
 		case p == nil: // not modified
 			return nil, versions, false, nil
 		}
-		s.health.answered(len(p.entries), n == 0)
-		intake.LastSuccess.WithLabelValues(s.name).SetToCurrentTime()
+		if n == 0 {
+			s.Read(len(p.entries))
+		} else {
+			s.Answered()
+		}
 		intake.Rejected.WithLabelValues(s.name).Add(float64(p.rejected))
 		entries = append(entries, p.entries...)
 		all := len(p.entries) + p.rejected
@@ -198,8 +201,7 @@ func (s *source) page(ctx context.Context, q *query, n int) (*page, fetch.Valida
 	case err != nil:
 		return nil, known, err
 	case answer.NotModified:
-		s.health.answered(0, false)
-		intake.LastSuccess.WithLabelValues(s.name).SetToCurrentTime()
+		s.Unchanged()
 		return nil, known, nil
 	}
 	p, err := readPage(fetch.UTF8(answer.Body, answer.ContentType))

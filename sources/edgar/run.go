@@ -67,7 +67,7 @@ func (s *source) poll(ctx context.Context, t *task, publish flows.Publish) time.
 	if err != nil {
 		t.failures++
 		if result != "not_published" { // which is not EDGAR's fault
-			s.health.failed(err)
+			s.Failed(err)
 		}
 		s.turn(t, result, err)
 		return max(fetch.Backoff(t.failures, t.every, longest), asked)

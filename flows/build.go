@@ -61,13 +61,17 @@ func (e *Engine) build() error {
 func buildAll[T any](e *Engine, specs []Spec[T], before func(string) Stage) ([]named[T], error) {
 	var built []named[T]
 	for _, spec := range specs {
-		it, err := spec.Kind.New(&Build{
+		b := &Build{
 			Pipeline: e.plan.Name,
 			Name:     spec.Name,
 			Logger:   e.log.With("component", spec.Name),
 			Sink:     e.sink,
 			Before:   before,
-		}, spec.Config)
+		}
+		if e.plan.Clock != nil {
+			b.Clock = e.plan.Clock.Now
+		}
+		it, err := spec.Kind.New(b, spec.Config)
 		if err != nil {
 			return nil, fmt.Errorf("build %s: %w", spec.Name, err)
 		}
@@ -101,6 +105,7 @@ func (e *Engine) close() error {
 func (e *Engine) newSegment(p SegmentPlan, stages []named[Stage]) *segment {
 	s := &segment{
 		topic: p.Topic, maxBytes: e.plan.Engine.MaxBytes, stop: e.stop, log: e.log.With("segment", p.Topic),
+		clock: e.clock(), settled: e.plan.Settled,
 	}
 	s.gate = newGate(s.log)
 	for i, stage := range stages {

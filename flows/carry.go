@@ -1,8 +1,6 @@
 package flows
 
 import (
-	"time"
-
 	streams "github.com/reugn/go-streams"
 	"github.com/reugn/go-streams/flow"
 )
@@ -86,34 +84,37 @@ type gather struct {
 	Grouping
 	in, out chan any
 	hurry   <-chan struct{} // closed when nothing may wait any more
+
+	clock Clock
+	held  []*Message
+	due   *due // of the oldest held; nil while nothing is held
+	ticks chan *due
+}
+
+// A due is the time when a batch has waited long enough.
+type due struct {
+	stop   func()        // of the clock
+	over   chan struct{} // closed when the batch has gone
+	heeded chan struct{} // closed when the tick has been received
 }
 
 var _ streams.Flow = (*gather)(nil)
 
-func newGather(g Grouping, hurry <-chan struct{}) *gather {
+func newGather(g Grouping, clock Clock, hurry <-chan struct{}) *gather {
 	g.Size = max(1, g.Size)
-	f := &gather{Grouping: g, in: make(chan any), out: make(chan any), hurry: hurry}
+	f := &gather{Grouping: g, clock: clock, in: make(chan any), out: make(chan any), hurry: hurry, ticks: make(chan *due)}
 	go f.run()
 	return f
 }
 
 func (g *gather) run() {
 	defer close(g.out)
-	var held []*Message
-	var due <-chan time.Time // when the oldest held has waited long enough
 	hurry := g.hurry
-
-	flush := func() {
-		if len(held) > 0 {
-			g.out <- held
-		}
-		held, due = nil, nil
-	}
 	for {
 		select {
 		case element, more := <-g.in:
 			if !more {
-				flush()
+				g.flush()
 				return
 			}
 			for _, m := range element.([]*Message) {
@@ -121,23 +122,64 @@ func (g *gather) run() {
 					g.out <- []*Message{m}
 					continue
 				}
-				if len(held) == 0 {
-					due = time.After(g.Wait)
-				}
-				if held = append(held, m); len(held) == g.Size {
-					flush()
+				if g.hold(m); len(g.held) == g.Size {
+					g.flush()
 				}
 			}
 			if hurry == nil {
-				flush()
+				g.flush()
 			}
-		case <-due:
-			flush()
+		case d := <-g.ticks:
+			var batch []*Message
+			if d == g.due {
+				batch = g.release()
+			}
+			close(d.heeded)
+			if batch != nil {
+				g.out <- batch
+			}
 		case <-hurry:
 			hurry = nil
-			flush()
+			g.flush()
 		}
 	}
+}
+
+// hold keeps m, and begins the wait if it is the first.
+func (g *gather) hold(m *Message) {
+	g.clock.Hold(1)
+	g.held = append(g.held, m)
+	if g.due != nil {
+		return
+	}
+	d := &due{over: make(chan struct{}), heeded: make(chan struct{})}
+	g.due = d
+	d.stop = g.clock.AfterFunc(g.Wait, func() {
+		select {
+		case g.ticks <- d:
+			<-d.heeded
+		case <-d.over:
+		}
+	})
+}
+
+func (g *gather) flush() {
+	if batch := g.release(); batch != nil {
+		g.out <- batch
+	}
+}
+
+// release returns what is held, which then waits for the clock no longer.
+func (g *gather) release() []*Message {
+	if g.due == nil {
+		return nil
+	}
+	g.due.stop()
+	close(g.due.over)
+	batch := g.held
+	g.clock.Hold(-len(batch))
+	g.held, g.due = nil, nil
+	return batch
 }
 
 func (g *gather) In() chan<- any  { return g.in }

@@ -17,7 +17,7 @@ func gathered(t *testing.T, g Grouping, feed func(send func(...int), hurry func(
 	var got []string
 	synctest.Test(t, func(t *testing.T) {
 		hurry := make(chan struct{})
-		f := newGather(g, hurry)
+		f := newGather(g, timeOfDay{}, hurry)
 		start := time.Now()
 		done := make(chan struct{})
 		go func() {

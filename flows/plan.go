@@ -18,6 +18,12 @@ type Plan struct {
 	Sources  []Spec[Source]
 	Segments []SegmentPlan // at least one
 	Sinks    []Spec[Sink]  // at least one
+
+	// Clock is the time the pipeline lives in; nil is the time of day. See [Build.Now].
+	Clock Clock
+	// Settled is told what became of a message in the segment that reads topic, each
+	// time it was tried; nil is nobody. It must be quick, and leave m as it is.
+	Settled func(topic string, m *Message, o Outcome)
 }
 
 // A SegmentPlan is the stages between two topics.

@@ -10,7 +10,7 @@ import (
 
 // publish is the [Publish] that sources get.
 func (e *Engine) publish(ctx context.Context, messages ...*Message) error {
-	now := time.Now().UTC()
+	now := e.clock().Now().UTC()
 	wms := make([]*message.Message, 0, len(messages))
 	for _, m := range messages {
 		if m.ID == "" {

@@ -26,6 +26,9 @@ type segment struct {
 	stats segmentStats
 	gate  *gate
 
+	clock   Clock
+	settled func(topic string, m *Message, o Outcome) // nil is nobody
+
 	flow     streams.Flow
 	intake   *intake
 	finished chan struct{} // closed when the flow has ended
@@ -45,7 +48,7 @@ func (s *segment) start(ctx context.Context, stages []Stage, tail streams.Flow) 
 	for i, stage := range stages {
 		step := s.steps[i]
 		if g, ok := stage.(Grouper); ok {
-			via(newGather(g.Grouping(), s.stop))
+			via(newGather(g.Grouping(), s.clock, s.stop))
 		}
 		via(stepFlow(func(batch []*Message) []*Message { return step.run(ctx, batch) }, step.knobs.Workers))
 	}
@@ -97,6 +100,9 @@ func (s *segment) handle(wm *message.Message) ([]*message.Message, error) {
 		return nil, errInterrupted
 	}
 	s.stats.count(o)
+	if s.settled != nil {
+		s.settled(s.topic, m, o)
+	}
 	wm.Metadata.Set(MetaPoisonStage, o.Stage)
 	return nil, o.Err
 }

@@ -18,7 +18,7 @@ func (s *Store) Nearest(ctx context.Context, queries []store.Query) ([]store.Mat
 		return matches, nil
 	}
 	err := s.db.Snapshot(ctx, func(tx *sql.Tx) error {
-		now := time.Now()
+		now := s.now()
 		for i, q := range queries {
 			var err error
 			if matches[i], err = nearest(ctx, tx, q, now); err != nil {
@@ -124,7 +124,7 @@ func (s *Store) Remember(ctx context.Context, answers []store.Answer) error {
 func (s *Store) Expire(ctx context.Context, limit int) (n int, err error) {
 	err = s.db.Write(ctx, func(tx *sqlite.Tx) (err error) {
 		n, err = tx.Exec(`DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE expires <= ? LIMIT ?)`,
-			micros(time.Now()), max(limit, 0))
+			micros(s.now()), max(limit, 0))
 		return err
 	})
 	return n, wrap("expire answers", err)

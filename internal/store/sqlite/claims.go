@@ -17,7 +17,7 @@ func (s *Store) Claim(ctx context.Context, claims []store.Claim, window time.Dur
 	err := s.db.Write(ctx, func(tx *sqlite.Tx) error {
 		// The clock is read with the file locked, so that it cannot be older than
 		// another process's claim.
-		now := time.Now()
+		now := s.now()
 		for i, c := range claims {
 			_, err := tx.Exec(`
 				INSERT INTO claims (pipeline, key, owner, expires) VALUES (?1, ?2, ?3, ?4)

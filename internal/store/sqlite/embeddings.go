@@ -21,7 +21,7 @@ func (s *Store) Vectors(ctx context.Context, space string, hashes []string) ([][
 			return err
 		}
 		defer find.Close()
-		now := micros(time.Now())
+		now := micros(s.now())
 		for i, hash := range hashes {
 			var vector []byte
 			err := find.QueryRowContext(ctx, space, hash, now).Scan(&vector)
@@ -51,7 +51,7 @@ func (s *Store) Keep(ctx context.Context, space string, vectors map[string][]flo
 		encoded[hash] = encodeVector(v)
 	}
 	return wrap("keep embeddings", s.db.Write(ctx, func(tx *sqlite.Tx) error {
-		now := time.Now()
+		now := s.now()
 		for hash, vector := range encoded {
 			_, err := tx.Exec(`
 				INSERT INTO embeddings (space, hash, vector, expires) VALUES (?, ?, ?, ?)

@@ -23,7 +23,7 @@ func (s *Store) Effects(ctx context.Context, keys []string) ([]store.Effect, err
 			return err
 		}
 		defer find.Close()
-		now := micros(time.Now())
+		now := micros(s.now())
 		for i, key := range keys {
 			var e store.Effect
 			var at int64
@@ -51,7 +51,7 @@ func (s *Store) Record(ctx context.Context, effects []store.Effect, keep time.Du
 		return nil
 	}
 	return wrap("record effects", s.db.Write(ctx, func(tx *sqlite.Tx) error {
-		now := time.Now()
+		now := s.now()
 		for _, e := range effects {
 			_, err := tx.Exec(`
 				INSERT INTO effects (pipeline, key, id, state, pending, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -76,7 +76,7 @@ func (s *Store) Pending(ctx context.Context, prefix string, before time.Time, li
 		rows, err := tx.QueryContext(ctx, `
 			SELECT key, id, state, pending, at FROM effects
 			WHERE pipeline = ? AND pending = 1 AND at < ? AND substr(key, 1, length(?)) = ? AND expires > ?
-			ORDER BY at LIMIT ?`, s.pipeline, micros(before), prefix, prefix, micros(time.Now()), limit)
+			ORDER BY at LIMIT ?`, s.pipeline, micros(before), prefix, prefix, micros(s.now()), limit)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func (s *Store) Take(ctx context.Context, meters []store.Meter) (store.Taken, er
 	}
 	var taken store.Taken
 	err := s.db.Write(ctx, func(tx *sqlite.Tx) error {
-		m := metering{tx, s.pipeline, time.Now()} // with the file locked: no other process's time is later
+		m := metering{tx, s.pipeline, s.now()} // with the file locked: no other process's time is later
 		for i, meter := range meters {
 			if meter.Holder != "" {
 				meter.Amount = 1
@@ -64,7 +64,7 @@ func (s *Store) Add(ctx context.Context, meters []store.Meter) error {
 		}
 	}
 	return wrap("add to meters", s.db.Write(ctx, func(tx *sqlite.Tx) error {
-		m := metering{tx, s.pipeline, time.Now()}
+		m := metering{tx, s.pipeline, s.now()}
 		for _, meter := range meters {
 			if err := m.add(meter); err != nil {
 				return err
@@ -175,7 +175,7 @@ func (s *Store) Used(ctx context.Context, counters []string) ([]int64, error) {
 			return err
 		}
 		defer find.Close()
-		now := micros(time.Now())
+		now := micros(s.now())
 		for i, counter := range counters {
 			if err := find.QueryRowContext(ctx, s.pipeline, counter, now).Scan(&used[i]); err != nil {
 				return err

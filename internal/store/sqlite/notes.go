@@ -21,7 +21,7 @@ func (s *Store) Notes(ctx context.Context, names []string) ([][]byte, error) {
 			return err
 		}
 		defer find.Close()
-		now := micros(time.Now())
+		now := micros(s.now())
 		for i, name := range names {
 			err := find.QueryRowContext(ctx, s.pipeline, name, now).Scan(&notes[i])
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -39,7 +39,7 @@ func (s *Store) Notes(ctx context.Context, names []string) ([][]byte, error) {
 // Note implements [store.Notes].
 func (s *Store) Note(ctx context.Context, name string, value []byte, keep time.Duration) error {
 	return wrap("keep note", s.db.Write(ctx, func(tx *sqlite.Tx) error {
-		now := time.Now()
+		now := s.now()
 		var err error
 		if len(value) == 0 {
 			_, err = tx.Exec(`DELETE FROM notes WHERE pipeline = ? AND name = ?`, s.pipeline, name)

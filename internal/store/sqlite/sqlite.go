@@ -20,6 +20,7 @@ import (
 type Store struct {
 	db       *sqlite.DB
 	pipeline string
+	now      func() time.Time
 }
 
 var (
@@ -42,8 +43,12 @@ func Open(ctx context.Context, path, pipeline string) (*Store, error) {
 	if err := sqlite.Check(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Store{db: db, pipeline: pipeline}, nil
+	return &Store{db: db, pipeline: pipeline, now: time.Now}, nil
 }
+
+// SetClock makes windows and times to live count in another time than that of day,
+// which may stand still but not go back. Call it before the first use.
+func (s *Store) SetClock(now func() time.Time) { s.now = now }
 
 // Ping reports whether the file can be read.
 func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }

@@ -1,5 +1,5 @@
 // Package store is the contract of what the pipeline remembers between
-// messages. Claims, Ledger, Embeddings, Meters and Notes live beside the broker
+// messages. Claims, Stories, Ledger, Embeddings, Meters and Notes live beside the broker
 // (Redis, or the embedded file); Answers and Costs live in PostgreSQL (with pgvector)
 // or in the embedded file. storetest holds the conformance suites.
 //
@@ -28,6 +28,76 @@ type Claims interface {
 
 // A Claim asks that Key be held by Owner, which is a message ID.
 type Claim struct{ Key, Owner string }
+
+// Stories tells a message what other messages told shortly before it, and keeps who told
+// what again. Its claims are those of [Claims].
+type Stories interface {
+	// Join claims the key of each arrival as [Claims.Claim] does and, where the claim is
+	// the arrival's own and it names a group, puts it behind all others of the group. It
+	// returns what stood before each, in the order of the batch. The order of a group is
+	// one for all processes, and an arrival that joins again keeps its place.
+	//
+	// An arrival has nothing before it if its key is another's, if it has no group, or if it
+	// joins again and its place is forgotten: what passed once must never find itself
+	// behind those that came later.
+	//
+	// A group is kept for keep.Story from when it was last joined, measured by the store's
+	// clock. It holds [GroupSize] arrivals. When it is full, the oldest make room, unless
+	// they are younger than keep.Recent at the time of the newest of the batch; where
+	// there is no room, what joins sees all that stand there and is given no place.
+	Join(ctx context.Context, arrivals []Arrival, keep Keep) ([]Joined, error)
+
+	// Yield records that messages tell what another one told before. What they saw is kept
+	// under that one's ID, once for each source and up to [MaxSightings]. A key that is held
+	// by the message that yields is held by the other from now on, for the time it has left:
+	// the message then is a duplicate whenever it comes. It loses its place in the group.
+	Yield(ctx context.Context, yields []Yield, keep Keep) error
+
+	// Sightings returns what others told again of the story of each message ID, in the
+	// order asked, the first first.
+	Sightings(ctx context.Context, ids []string) ([][]Sighting, error)
+}
+
+const (
+	GroupSize    = 128 // arrivals in a group of stories
+	MaxSightings = 16  // of one story
+)
+
+// Keep says how long things are remembered. Each is a millisecond at least.
+type Keep struct {
+	Key    time.Duration // a claim, from when it was made
+	Story  time.Duration // a group from when it was joined, sightings from the last one
+	Recent time.Duration // how old an arrival must be to make room for another
+}
+
+// An Arrival is a message that claims Key, and that may be about what others of its Group
+// are about.
+type Arrival struct {
+	Key   string    // of the item
+	ID    string    // of the message
+	Group string    // what its story is compared within; empty joins none
+	Text  string    // what is compared
+	At    time.Time // by the pipeline's clock; kept to the millisecond
+}
+
+// Joined is the answer to an [Arrival].
+type Joined struct {
+	Owner  string    // the message ID that holds the key
+	Before []Arrival // of its group, the first first; each without its Group
+}
+
+// A Yield says that the message ID, with Key and Group as it joined, tells again what the
+// message To has told, and how.
+type Yield struct {
+	Key, ID, Group, To string
+	Saw                Sighting
+}
+
+// A Sighting is how a source told a story that another told first.
+type Sighting struct {
+	Source, URL, Title string
+	At                 time.Time // kept to the millisecond
+}
 
 // Ledger is the durable record of effects, which makes sinks idempotent.
 type Ledger interface {

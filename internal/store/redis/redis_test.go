@@ -22,6 +22,13 @@ func TestClaims(t *testing.T) {
 	storetest.Claims(t, func(tb testing.TB) store.Claims { return open(tb) })
 }
 
+func TestStories(t *testing.T) {
+	storetest.Stories(t, func(tb testing.TB) [2]store.Stories {
+		name := unique(tb)
+		return [2]store.Stories{openAs(tb, name), openAs(tb, name)}
+	})
+}
+
 func TestLedger(t *testing.T) {
 	storetest.Ledger(t, func(tb testing.TB) store.Ledger { return open(tb) })
 }

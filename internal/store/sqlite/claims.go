@@ -19,15 +19,7 @@ func (s *Store) Claim(ctx context.Context, claims []store.Claim, window time.Dur
 		// another process's claim.
 		now := s.now()
 		for i, c := range claims {
-			_, err := tx.Exec(`
-				INSERT INTO claims (pipeline, key, owner, expires) VALUES (?1, ?2, ?3, ?4)
-				ON CONFLICT DO UPDATE SET owner = ?3, expires = ?4 WHERE expires <= ?5`,
-				s.pipeline, c.Key, c.Owner, micros(now.Add(window)), micros(now))
-			if err != nil {
-				return err
-			}
-			err = tx.Get(`SELECT owner FROM claims WHERE pipeline = ? AND key = ?`, []any{s.pipeline, c.Key}, &owners[i])
-			if err != nil {
+			if _, err := s.claim(tx, c, window, now, &owners[i]); err != nil {
 				return err
 			}
 		}
@@ -40,6 +32,18 @@ func (s *Store) Claim(ctx context.Context, claims []store.Claim, window time.Dur
 		return nil, wrap("claim keys", err)
 	}
 	return owners, nil
+}
+
+// claim records a claim unless the key is held, and says who holds it now.
+func (s *Store) claim(tx *sqlite.Tx, c store.Claim, window time.Duration, now time.Time, owner *string) (made bool, err error) {
+	n, err := tx.Exec(`
+		INSERT INTO claims (pipeline, key, owner, expires) VALUES (?1, ?2, ?3, ?4)
+		ON CONFLICT DO UPDATE SET owner = ?3, expires = ?4 WHERE expires <= ?5`,
+		s.pipeline, c.Key, c.Owner, micros(now.Add(window)), micros(now))
+	if err != nil {
+		return false, err
+	}
+	return n > 0, tx.Get(`SELECT owner FROM claims WHERE pipeline = ? AND key = ?`, []any{s.pipeline, c.Key}, owner)
 }
 
 // Release implements [store.Claims].

@@ -25,6 +25,7 @@ type Store struct {
 
 var (
 	_ store.Claims     = (*Store)(nil)
+	_ store.Stories    = (*Store)(nil)
 	_ store.Ledger     = (*Store)(nil)
 	_ store.Embeddings = (*Store)(nil)
 	_ store.Answers    = (*Store)(nil)

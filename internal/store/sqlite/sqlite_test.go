@@ -52,6 +52,13 @@ func TestMeters(t *testing.T) {
 	})
 }
 
+func TestStories(t *testing.T) {
+	storetest.Stories(t, func(tb testing.TB) [2]store.Stories {
+		stores := processes(tb)
+		return [2]store.Stories{stores[0], stores[1]}
+	})
+}
+
 func BenchmarkTake(b *testing.B) { storetest.BenchmarkTake(b, open(b, testenv.File(b), "p")) }
 
 func TestNotes(t *testing.T) {

@@ -1,0 +1,216 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"catalyst/internal/sqlite"
+	"catalyst/internal/store"
+)
+
+// Join implements [store.Stories], in one transaction.
+func (s *Store) Join(ctx context.Context, arrivals []store.Arrival, keep store.Keep) ([]store.Joined, error) {
+	joined := make([]store.Joined, len(arrivals))
+	if len(arrivals) == 0 {
+		return joined, nil
+	}
+	err := s.db.Write(ctx, func(tx *sqlite.Tx) error {
+		clear(joined)
+		now := time.Now() // with the file locked: see Claim
+		groups, err := s.groups(tx, arrivals, keep, now)
+		if err != nil {
+			return err
+		}
+		for i, a := range arrivals {
+			if err := s.join(tx, a, groups[a.Group], &joined[i], keep, now); err != nil {
+				return err
+			}
+		}
+		for name, g := range groups { // they live on from here
+			if !g.joined {
+				continue
+			}
+			if _, err := tx.Exec(`UPDATE arrivals SET expires = ? WHERE pipeline = ? AND grp = ?`,
+				micros(now.Add(keep.Story)), s.pipeline, name); err != nil {
+				return err
+			}
+		}
+		return purge(tx, now, `
+			DELETE FROM claims WHERE (pipeline, key) IN (SELECT pipeline, key FROM claims WHERE expires <= ? LIMIT ?)`, `
+			DELETE FROM arrivals WHERE seq IN (SELECT seq FROM arrivals WHERE expires <= ? LIMIT ?)`)
+	})
+	if err != nil {
+		return nil, wrap("join stories", err)
+	}
+	return joined, nil
+}
+
+// A group is what stands in one, and whether a place was taken.
+type group struct {
+	places []store.Arrival
+	joined bool
+}
+
+// groups reads the groups that are joined, and makes room in them.
+func (s *Store) groups(tx *sqlite.Tx, arrivals []store.Arrival, keep store.Keep, now time.Time) (map[string]*group, error) {
+	newest := map[string]time.Time{}
+	for _, a := range arrivals {
+		if a.Group != "" && !a.At.Before(newest[a.Group]) {
+			newest[a.Group] = a.At
+		}
+	}
+	groups := make(map[string]*group, len(newest))
+	for name, at := range newest {
+		var places []store.Arrival
+		var first []int64 // their numbers
+		err := tx.Query(func(scan func(...any) error) error {
+			var a store.Arrival
+			var seq, ms int64
+			if err := scan(&seq, &a.ID, &a.Key, &a.Text, &ms); err != nil {
+				return err
+			}
+			a.At = time.UnixMilli(ms).UTC()
+			places, first = append(places, a), append(first, seq)
+			return nil
+		}, `SELECT seq, id, key, text, at FROM arrivals WHERE pipeline = ? AND grp = ? AND expires > ? ORDER BY seq`,
+			s.pipeline, name, micros(now))
+		if err != nil {
+			return nil, err
+		}
+		gone := 0
+		for len(places)-gone >= store.GroupSize && places[gone].At.UnixMilli() <= at.Add(-keep.Recent).UnixMilli() {
+			gone++
+		}
+		if gone > 0 {
+			if _, err := tx.Exec(`DELETE FROM arrivals WHERE pipeline = ? AND grp = ? AND seq <= ?`, s.pipeline, name, first[gone-1]); err != nil {
+				return nil, err
+			}
+		}
+		places = places[gone:]
+		groups[name] = &group{places: places}
+	}
+	return groups, nil
+}
+
+// join claims an arrival's key and gives it its place.
+func (s *Store) join(tx *sqlite.Tx, a store.Arrival, g *group, joined *store.Joined, keep store.Keep, now time.Time) error {
+	made, err := s.claim(tx, store.Claim{Key: a.Key, Owner: a.ID}, keep.Key, now, &joined.Owner)
+	if err != nil || g == nil || joined.Owner != a.ID {
+		return err
+	}
+	for i, other := range g.places {
+		if other.ID == a.ID {
+			joined.Before = g.places[:i:i]
+			return nil
+		}
+	}
+	if !made {
+		return nil // it was here before, and its place is forgotten
+	}
+	joined.Before = g.places[:len(g.places):len(g.places)]
+	if len(g.places) >= store.GroupSize {
+		return nil
+	}
+	a.At = time.UnixMilli(a.At.UnixMilli()).UTC()
+	_, err = tx.Exec(`INSERT INTO arrivals (pipeline, grp, id, key, text, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		s.pipeline, a.Group, a.ID, a.Key, a.Text, a.At.UnixMilli(), micros(now.Add(keep.Story)))
+	a.Group = ""
+	g.places, g.joined = append(g.places, a), true
+	return err
+}
+
+// Yield implements [store.Stories].
+func (s *Store) Yield(ctx context.Context, yields []store.Yield, keep store.Keep) error {
+	if len(yields) == 0 {
+		return nil
+	}
+	return wrap("yield stories", s.db.Write(ctx, func(tx *sqlite.Tx) error {
+		now := time.Now()
+		for _, y := range yields {
+			if err := s.yield(tx, y, micros(now), micros(now.Add(keep.Story))); err != nil {
+				return err
+			}
+		}
+		return purge(tx, now, `
+			DELETE FROM sightings WHERE (pipeline, id, source) IN (
+			    SELECT pipeline, id, source FROM sightings WHERE expires <= ? LIMIT ?)`)
+	}))
+}
+
+func (s *Store) yield(tx *sqlite.Tx, y store.Yield, now, expires int64) error {
+	_, err := tx.Exec(`UPDATE claims SET owner = ? WHERE pipeline = ? AND key = ? AND owner = ? AND expires > ?`, y.To, s.pipeline, y.Key, y.ID, now)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`DELETE FROM arrivals WHERE pipeline = ? AND grp = ? AND id = ?`, s.pipeline, y.Group, y.ID); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`DELETE FROM sightings WHERE pipeline = ? AND id = ? AND expires <= ?`, s.pipeline, y.To, now); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`
+		INSERT INTO sightings (pipeline, id, source, url, title, at, expires)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+		WHERE (SELECT COUNT(*) FROM sightings WHERE pipeline = ?1 AND id = ?2) < ?8
+		ON CONFLICT DO NOTHING`,
+		s.pipeline, y.To, y.Saw.Source, y.Saw.URL, y.Saw.Title, y.Saw.At.UnixMilli(), expires, store.MaxSightings); err != nil {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE sightings SET expires = ? WHERE pipeline = ? AND id = ?`, expires, s.pipeline, y.To)
+	return err
+}
+
+// purge deletes some of what has expired, by statements that take now and a limit.
+func purge(tx *sqlite.Tx, now time.Time, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := tx.Exec(statement, micros(now), purgeBatch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sightings implements [store.Stories].
+func (s *Store) Sightings(ctx context.Context, ids []string) ([][]store.Sighting, error) {
+	all := make([][]store.Sighting, len(ids))
+	if len(ids) == 0 {
+		return all, nil
+	}
+	err := s.db.Snapshot(ctx, func(tx *sql.Tx) error {
+		find, err := tx.PrepareContext(ctx, `SELECT source, url, title, at FROM sightings WHERE pipeline = ? AND id = ? AND expires > ?`)
+		if err != nil {
+			return err
+		}
+		defer find.Close()
+		now := micros(time.Now())
+		for i, id := range ids {
+			rows, err := find.QueryContext(ctx, s.pipeline, id, now)
+			if err != nil {
+				return err
+			}
+			for rows.Next() {
+				var saw store.Sighting
+				var ms int64
+				if err := rows.Scan(&saw.Source, &saw.URL, &saw.Title, &ms); err != nil {
+					rows.Close()
+					return err
+				}
+				saw.At = time.UnixMilli(ms).UTC()
+				all[i] = append(all[i], saw)
+			}
+			if err := rows.Close(); err != nil {
+				return err
+			}
+			if err := rows.Err(); err != nil {
+				return err
+			}
+			store.SortSightings(all[i])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, wrap("look up sightings", err)
+	}
+	return all, nil
+}

@@ -16,6 +16,7 @@ type LocalMeters struct {
 	memory
 	store store.Meters
 	log   *slog.Logger
+	now   func() time.Time
 	guard outage.Guard
 	turn  chan struct{} // holds one: who may ask the store
 
@@ -38,7 +39,7 @@ func Local(m store.Meters, log *slog.Logger) *LocalMeters {
 		log = slog.New(slog.DiscardHandler)
 	}
 	l := &LocalMeters{
-		store: m, log: log, guard: outage.Guard{Patience: patience, Rest: patience}, turn: make(chan struct{}, 1),
+		store: m, log: log, now: time.Now, guard: outage.Guard{Patience: patience, Rest: patience}, turn: make(chan struct{}, 1),
 		kick: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	go l.run()
@@ -53,10 +54,10 @@ func (l *LocalMeters) Take(ctx context.Context, meters []store.Meter) (store.Tak
 	if err := sound(ctx, meters); err != nil {
 		return store.Taken{}, err
 	}
-	now := time.Now()
+	now := l.now()
 	if stale := l.staleOf(meters, now); len(stale) > 0 {
 		l.read(ctx, stale)
-		now = time.Now()
+		now = l.now()
 	}
 	taken := l.take(meters, now, true)
 	if taken.OK {
@@ -70,17 +71,17 @@ func (l *LocalMeters) Add(ctx context.Context, meters []store.Meter) error {
 	if err := sound(ctx, meters); err != nil {
 		return err
 	}
-	l.add(meters, time.Now(), everything)
+	l.add(meters, l.now(), everything)
 	l.write()
 	return nil
 }
 
 // Used implements [store.Meters].
 func (l *LocalMeters) Used(ctx context.Context, counters []string) ([]int64, error) {
-	if stale := l.stale(counters, time.Now()); len(stale) > 0 {
+	if stale := l.stale(counters, l.now()); len(stale) > 0 {
 		l.read(ctx, stale)
 	}
-	return l.used(counters, time.Now()), ctx.Err()
+	return l.used(counters, l.now()), ctx.Err()
 }
 
 func sound(ctx context.Context, meters []store.Meter) error {
@@ -141,13 +142,13 @@ func (l *LocalMeters) read(ctx context.Context, counters []string) {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		counters := l.stale(counters, time.Now())
+		counters := l.stale(counters, l.now())
 		if len(counters) == 0 {
 			return nil
 		}
 		used, err := l.store.Used(ctx, counters)
 		if err == nil {
-			l.believe(counters, used, time.Now())
+			l.believe(counters, used, l.now())
 		}
 		return err
 	})

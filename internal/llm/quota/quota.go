@@ -59,7 +59,8 @@ type Quota struct {
 	meters  store.Meters
 	log     *slog.Logger
 	span    time.Duration // of the limits of a minute; tests have shorter ones
-	process string        // part of every holder's name
+	now     func() time.Time
+	process string // part of every holder's name
 	holders atomic.Uint64
 
 	gates   sync.Map // of provider and model → *gate
@@ -83,11 +84,20 @@ func New(c Config, meters store.Meters, log *slog.Logger) *Quota {
 		meters = newShelter(meters, log)
 	}
 	q := &Quota{
-		config: c, meters: meters, log: log, span: time.Minute, process: rand.Text(),
+		config: c, meters: meters, log: log, span: time.Minute, now: time.Now, process: rand.Text(),
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	q.purse.init(c, log)
 	return q
+}
+
+// SetClock makes minutes and days those of another time than that of day, in q and in the
+// meters if they are [Local]. Call it before the first use.
+func (q *Quota) SetClock(now func() time.Time) {
+	q.now = now
+	if l, local := q.meters.(*LocalMeters); local {
+		l.now = now
+	}
 }
 
 // OnLevel has f called after every change of the day's level, one at a time. Call it
@@ -112,13 +122,13 @@ func (q *Quota) Close() error {
 }
 
 // Level is how far the day's budget is used, as far as this process knows.
-func (q *Quota) Level() Level { return q.purse.current(time.Now()) }
+func (q *Quota) Level() Level { return q.purse.current(q.now()) }
 
 // Learn hears what a server says of its limits. It makes limits tighter, never looser than
 // an Ask has them: a lower limit is kept to for an hour after it was last heard of;
 // when less is left than was thought, no more than that is asked until it is reset.
 func (q *Quota) Learn(provider string, rates []llm.Rate) {
-	q.learned.hear(provider, rates, time.Now())
+	q.learned.hear(provider, rates, q.now())
 }
 
 // Reserve takes the ask's place in every limit and budget, or in none. It waits while as
@@ -166,7 +176,7 @@ func (q *Quota) try(g *gate, a Ask) (r *Reservation, refusal *llm.Error, full bo
 			g.leave()
 		}
 	}()
-	now := time.Now()
+	now := q.now()
 	c := q.claim(g, a, now)
 	if refusal := c.tooLarge(); refusal != nil {
 		return nil, a.refuse(refusal), false
@@ -203,7 +213,7 @@ func (q *Quota) try(g *gate, a Ask) (r *Reservation, refusal *llm.Error, full bo
 // Check returns what Reserve would refuse the ask with, nil if nothing. It takes nothing
 // and waits for no place.
 func (q *Quota) Check(ctx context.Context, a Ask) *llm.Error {
-	now := time.Now()
+	now := q.now()
 	if refusal := q.learned.check(a, now); refusal != nil {
 		return a.refuse(refusal)
 	}

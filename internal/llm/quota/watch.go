@@ -85,7 +85,7 @@ func (q *Quota) tick() {
 // store is away.
 func (q *Quota) look(ctx context.Context) {
 	var names []string
-	sights := append(q.moneySights(time.Now()), q.limitSights(time.Now())...)
+	sights := append(q.moneySights(q.now()), q.limitSights(q.now())...)
 	for _, s := range sights {
 		names = append(names, s.counters...)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"catalyst/internal/llm"
 	"catalyst/internal/llm/prices"
@@ -63,7 +62,7 @@ func (t *tier) named(fault *llm.Error) *llm.Error {
 
 // ask is one call and its answer read, with everything booked.
 func (r *Router) ask(ctx context.Context, t *tier, q question, price prices.Price, known bool, reservation *quota.Reservation) ([]*news.Analysis, *llm.Error) {
-	at := time.Now().UTC()
+	at := r.now().UTC()
 	response, err := t.Complete(ctx, q.request)
 	var analyses []*news.Analysis
 	estimated := false
@@ -101,7 +100,7 @@ func (r *Router) ask(ctx context.Context, t *tier, q question, price prices.Pric
 		a.Provider, a.Model, a.Prompt = t.name, t.Model(), q.prompt.ID
 		a.TokensIn, a.TokensOut = share(response.TokensIn, n, i), share(response.TokensOut, n, i)
 		a.NanoDollars = int64(share(int(cost), n, i))
-		a.Latency, a.At = response.Latency, time.Now().UTC()
+		a.Latency, a.At = response.Latency, r.now().UTC()
 	}
 	return analyses, fault
 }

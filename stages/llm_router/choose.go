@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"catalyst/internal/llm"
 	"catalyst/internal/llm/prices"
@@ -134,7 +133,7 @@ func (r *Router) price(t *tier) (prices.Price, bool) {
 	if t.limits.Free {
 		return prices.Free, true
 	}
-	return r.prices.Price(t.Model(), time.Now())
+	return r.prices.Price(t.Model(), r.now())
 }
 
 // refuse returns why t cannot be asked about q at all; nil if it can be tried.

@@ -58,7 +58,7 @@ func (r *Router) route(ctx context.Context, id string, item *news.Item, prompt l
 	faults := c.faults()
 	if len(c.able) == 0 && len(faults) == 0 {
 		r.log.Info("llm_route", "provider", "", "success", false, "id", id, "reason", c.unavailable())
-		return unavailable(c.unavailable()), nil
+		return r.unavailable(c.unavailable()), nil
 	}
 	asked := 0
 	for i, t := range c.able {
@@ -87,13 +87,13 @@ func (r *Router) route(ctx context.Context, id string, item *news.Item, prompt l
 	}
 	if all(faults, llm.Budget) {
 		r.log.Info("llm_route", "provider", "", "success", false, "id", id, "reason", faults[0].Err.Error())
-		return unavailable(faults[0].Err.Error()), nil
+		return r.unavailable(faults[0].Err.Error()), nil
 	}
 	return nil, verdict(faults, c.appearer)
 }
 
-func unavailable(why string) *news.Analysis {
-	return &news.Analysis{Unavailable: why, At: time.Now().UTC()}
+func (r *Router) unavailable(why string) *news.Analysis {
+	return &news.Analysis{Unavailable: why, At: r.now().UTC()}
 }
 
 // reason says why the provider that answered was asked.

@@ -50,7 +50,9 @@ func Kind(deps Deps) flows.StageKind {
 		Knobs:   flows.Knobs{Workers: 5, Timeout: 5 * time.Minute},
 		Follows: []string{"semantic_cache"},
 	}, Defaults, func(b *flows.Build, c Config) (flows.Stage, error) {
-		return New(c, deps, b.Logger), nil
+		r := New(c, deps, b.Logger)
+		r.now = b.Now
+		return r, nil
 	})
 }
 
@@ -59,7 +61,7 @@ func New(c Config, deps Deps, log *slog.Logger) *Router {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	r := &Router{config: c, deps: deps, log: log}
+	r := &Router{config: c, deps: deps, log: log, now: time.Now}
 	for _, rule := range c.Rules {
 		r.asksJargon = r.asksJargon || strings.Contains(rule.When.String(), "jargon")
 	}
@@ -71,6 +73,7 @@ type Router struct {
 	config     Config
 	deps       Deps
 	log        *slog.Logger
+	now        func() time.Time // of the pipeline; what a server asks for is waited in the time of day
 	asksJargon bool
 
 	tiers    []*tier

@@ -17,7 +17,7 @@ func (s *Store) Join(ctx context.Context, arrivals []store.Arrival, keep store.K
 	}
 	err := s.db.Write(ctx, func(tx *sqlite.Tx) error {
 		clear(joined)
-		now := time.Now() // with the file locked: see Claim
+		now := s.now() // with the file locked: see Claim
 		groups, err := s.groups(tx, arrivals, keep, now)
 		if err != nil {
 			return err
@@ -126,7 +126,7 @@ func (s *Store) Yield(ctx context.Context, yields []store.Yield, keep store.Keep
 		return nil
 	}
 	return wrap("yield stories", s.db.Write(ctx, func(tx *sqlite.Tx) error {
-		now := time.Now()
+		now := s.now()
 		for _, y := range yields {
 			if err := s.yield(tx, y, micros(now), micros(now.Add(keep.Story))); err != nil {
 				return err
@@ -183,7 +183,7 @@ func (s *Store) Sightings(ctx context.Context, ids []string) ([][]store.Sighting
 			return err
 		}
 		defer find.Close()
-		now := micros(time.Now())
+		now := micros(s.now())
 		for i, id := range ids {
 			rows, err := find.QueryContext(ctx, s.pipeline, id, now)
 			if err != nil {

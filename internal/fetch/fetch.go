@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -24,6 +25,9 @@ type Client struct {
 	// Partial takes what came of a document that is longer than MaxSize, or whose
 	// transfer broke off, instead of nothing. Response.Cut then says why it ends.
 	Partial bool
+	// Header goes with each request, and may hold a key. It goes to the address asked
+	// and nowhere else: with it no redirect is followed.
+	Header http.Header
 }
 
 // Validators tell a server which version of a document is known already. The
@@ -68,6 +72,11 @@ func (e *StatusError) Busy() bool {
 // client keeps connections open between polls, shared by everything that asks the same host.
 var client = &http.Client{Transport: transport()}
 
+// faithful is client, but does not go where it is sent.
+var faithful = &http.Client{Transport: client.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+	return http.ErrUseLastResponse
+}}
+
 func transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxResponseHeaderBytes = 256 << 10
@@ -91,7 +100,12 @@ func (c *Client) Get(ctx context.Context, address string, known Validators) (*Re
 	if known.LastModified != "" {
 		req.Header.Set("If-Modified-Since", known.LastModified)
 	}
-	answer, err := client.Do(req)
+	asks := client
+	if len(c.Header) > 0 {
+		asks = faithful
+		maps.Copy(req.Header, c.Header)
+	}
+	answer, err := asks.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("get from %s: %w", req.URL.Host, withoutAddress(err))
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -233,5 +234,29 @@ func TestARefusalComesWithItsPage(t *testing.T) {
 	var status *StatusError
 	if !errors.As(err, &status) || len(status.Page) != maxPage || bytes.Contains([]byte(err.Error()), []byte("xxx")) {
 		t.Errorf("error %v with a page of %d bytes, want the first %d, and none of it in the error", err, len(status.Page), maxPage)
+	}
+}
+
+// A key goes to the server configured, and not to where that one sends us.
+func TestTheHeaderStaysHome(t *testing.T) {
+	var leaked atomic.Bool
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		leaked.Store(r.Header.Get("X-Key") != "")
+	}))
+	defer other.Close()
+	var got string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header.Get("X-Key")
+		http.Redirect(w, r, other.URL, http.StatusFound)
+	}))
+	defer server.Close()
+	c := &Client{Timeout: time.Minute, MaxSize: 100, Header: http.Header{"X-Key": {"secret"}}}
+	_, err := c.Get(t.Context(), server.URL, Validators{})
+	var status *StatusError
+	if got != "secret" || leaked.Load() || !errors.As(err, &status) || status.Code != http.StatusFound {
+		t.Errorf("the server got %q, another one got it: %v; %v", got, leaked.Load(), err)
+	}
+	if err != nil && strings.Contains(err.Error(), "secret") {
+		t.Errorf("the error tells the key: %v", err)
 	}
 }

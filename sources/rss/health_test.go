@@ -27,14 +27,14 @@ func TestHealth(t *testing.T) {
 	began := time.Now()
 	written := began.Add(-26 * time.Hour).Truncate(time.Second)
 	p.prints(rssFeed(datedEntry("a", written.Add(-time.Hour)), datedEntry("b", written), entry("undated")))
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	h := s.Health()
 	if h.Entries != 3 || !h.Newest.Equal(written) || h.Answered.Before(began) || h.Fault != nil {
 		t.Errorf("%+v, want 3 entries, the newest of %v, answered and without fault", h, written)
 	}
 
 	p.says(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotModified) })
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	if again := s.Health(); !again.Answered.After(h.Answered) || !again.Newest.Equal(written) || again.Fault != nil {
 		t.Errorf("after a 304 %+v, want a later answer and all else as it was", again)
 	}
@@ -42,7 +42,7 @@ func TestHealth(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		before := s.Health()
 		p.says(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) })
-		s.poll(t.Context(), to.publish)
+		s.Poll(t.Context(), to.publish)
 		got := s.Health()
 		if got.Failures != n || got.Fault == nil || !strings.Contains(got.Fault.Error(), "403") || got.Answered != before.Answered {
 			t.Errorf("refused %d times: %+v", n, got)
@@ -53,7 +53,7 @@ func TestHealth(t *testing.T) {
 	}
 
 	p.prints(rssFeed())
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	if h := s.Health(); h.Fault != nil || h.Failures != 0 || !h.FaultSince.IsZero() || h.Entries != 0 || !h.Newest.Equal(written) {
 		t.Errorf("an empty feed: %+v, want no fault, no entries, and what was the newest", h)
 	}
@@ -70,7 +70,7 @@ func TestHealthWithoutDates(t *testing.T) {
 			p, to := newPaper(t), &topic{}
 			s, _ := reader(t, p.url, nil)
 			newest := func() time.Time {
-				s.poll(t.Context(), to.publish)
+				s.Poll(t.Context(), to.publish)
 				return s.Health().Newest
 			}
 			began := time.Now()
@@ -95,8 +95,8 @@ func TestUnreadableEntriesAreAFault(t *testing.T) {
 	p, to := newPaper(t), &topic{}
 	s, log := reader(t, p.url, nil)
 	p.prints(rssFeed(`<item><guid>1</guid></item>`, `<item><guid>2</guid></item>`))
-	s.poll(t.Context(), to.publish)
-	if h := s.Health(); h.Fault == nil || !strings.Contains(log.String(), "none of the feed's 2 entries") {
+	s.Poll(t.Context(), to.publish)
+	if h := s.Health(); h.Fault == nil || !strings.Contains(log.String(), "none of the 2 entries") {
 		t.Errorf("%+v, and the log says\n%s", h, log)
 	}
 }
@@ -106,7 +106,7 @@ func TestHealthWhenNothingCanBePublished(t *testing.T) {
 	p := newPaper(t)
 	s, _ := reader(t, p.url, nil)
 	p.prints(rssFeed(entry("a")))
-	s.poll(t.Context(), (&topic{err: fmt.Errorf("no space left")}).publish)
+	s.Poll(t.Context(), (&topic{err: fmt.Errorf("no space left")}).publish)
 	if h := s.Health(); h.Fault != nil || h.Failures != 0 {
 		t.Errorf("%+v, want no fault of the feed", h)
 	}

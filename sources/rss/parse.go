@@ -13,18 +13,12 @@ import (
 	"github.com/mmcdole/gofeed"
 	"github.com/mmcdole/gofeed/rss"
 
+	"catalyst/internal/intake"
 	"catalyst/internal/news"
 )
 
-// A document is what a feed said at one time.
-type document struct {
-	entries int           // whether or not they say anything
-	items   []*news.Item  // oldest first
-	wait    time.Duration // how long the feed calls itself fresh; zero if it does not say
-}
-
 // parse reads a feed in UTF-8, as [fetch.UTF8] returns it. Links are relative to base.
-func parse(body []byte, base *url.URL) (*document, error) {
+func parse(body []byte, base *url.URL) (*intake.Document, error) {
 	if err := guard(body); err != nil {
 		return nil, err
 	}
@@ -35,20 +29,22 @@ func parse(body []byte, base *url.URL) (*document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse: %w", err)
 	}
-	doc := &document{entries: len(feed.Items), wait: ttl(feed)}
-	for _, entry := range feed.Items {
-		it := itemOf(entry)
+	doc := &intake.Document{Entries: len(feed.Items), Wait: ttl(feed)}
+	for i, entry := range feed.Items {
+		it := itemOf(entry, listings(feed, i))
 		it.URL = absolute(base, it.URL)
+		halt(it, entry)
 		if it.Title != "" || it.URL != "" || it.Body != "" {
-			doc.items = append(doc.items, it)
+			doc.Items = append(doc.Items, it)
 		}
 	}
-	distrustRepeatedGUIDs(doc.items)
-	oldestFirst(doc.items)
+	distrustRepeatedGUIDs(doc.Items)
+	oldestFirst(doc.Items)
 	return doc, nil
 }
 
-func itemOf(entry *gofeed.Item) *news.Item {
+// itemOf reads an entry, of which the feed itself names the listings.
+func itemOf(entry *gofeed.Item, listings string) *news.Item {
 	it := &news.Item{
 		GUID:      strings.TrimSpace(entry.GUID),
 		URL:       strings.TrimSpace(entry.Link),
@@ -61,9 +57,41 @@ func itemOf(entry *gofeed.Item) *news.Item {
 		it.URL = it.GUID
 	}
 	it.Accession = cmp.Or(news.Accession(it.GUID), news.Accession(it.URL))
-	// Wires name the listings in categories, as "Nasdaq:ABC"; plain words give none.
-	it.Tickers = news.Tickers(strings.Join(entry.Categories, " ; ") + " ; " + it.Text())
+	it.Tickers = news.Tickers(listings)
+	for _, ticker := range it.Tickers {
+		from(it, ticker)
+	}
+	for _, ticker := range news.Tickers(strings.Join(entry.Categories, " ; ") + " ; " + it.Text()) {
+		if !slices.Contains(it.Tickers, ticker) {
+			it.Tickers = append(it.Tickers, ticker)
+		}
+	}
 	return it
+}
+
+// from notes that the feed itself gave a ticker.
+func from(it *news.Item, ticker string) {
+	if it.TickersFrom == nil {
+		it.TickersFrom = make(map[string]string)
+	}
+	it.TickersFrom[ticker] = "feed"
+}
+
+// listings returns the listings that a wire gives an entry in categories whose domain says
+// so, as GlobeNewswire does: <category domain="…/rss/stock">Nasdaq:ABC</category>.
+// gofeed's own model keeps only their text.
+func listings(feed *gofeed.Feed, i int) string {
+	original, ok := feed.OriginalFeed().(*rss.Feed)
+	if !ok || i >= len(original.Items) {
+		return ""
+	}
+	var listings []string
+	for _, c := range original.Items[i].Categories {
+		if strings.HasSuffix(strings.ToLower(c.Domain), "/stock") {
+			listings = append(listings, c.Value)
+		}
+	}
+	return strings.Join(listings, " ; ")
 }
 
 // published returns the time an entry gives, the zero time if it gives none that can be

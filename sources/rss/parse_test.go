@@ -23,7 +23,7 @@ func items(t *testing.T, body string) []*news.Item {
 	if err != nil {
 		t.Fatalf("%v in\n%.500s", err, body)
 	}
-	return doc.items
+	return doc.Items
 }
 
 func TestParseMapsEntries(t *testing.T) {
@@ -46,7 +46,7 @@ func TestParseMapsEntries(t *testing.T) {
 			&news.Item{
 				GUID: "https://wire.example.com/r/2179136/en/Acme.html", URL: "https://wire.example.com/r/2179136/en/Acme.html",
 				Title: "Acme & Sons raises guidance", Summary: "OSLO, Nov. 20 -- Acme (NASDAQ: ACME) and Beta (NYSE: BTA) said…",
-				Published: at, Tickers: []string{"ACME", "BTA"},
+				Published: at, Tickers: []string{"ACME", "BTA"}, TickersFrom: map[string]string{"ACME": "feed"},
 			},
 		}, {
 			"American zone and full text",
@@ -223,6 +223,7 @@ func TestAFeedAtTheLimitIsRead(t *testing.T) {
 // Whatever comes, parse ends without panic, and what it finds can travel.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
+		haltFeed(acmeHalt),
 		rssFeed(entry("a"), `<item><link>::</link><title>b</title><pubDate>1 Jan 9999 00:00:00 -1200</pubDate></item>`),
 		`<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>urn:tag:sec.gov,2008:accession-number=0009999999-25-000018</id><title>8-K - x</title><category label="form type" term="8-K"/></entry></feed>`,
 		`{"version":"https://jsonfeed.org/version/1","items":[{"id":{},"title":"x"}]}`,
@@ -235,7 +236,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, it := range doc.items {
+		for _, it := range doc.Items {
 			data, err := news.Encode(it)
 			if err != nil {
 				t.Fatalf("an item that cannot be encoded: %v: %+v", err, it)

@@ -124,16 +124,16 @@ func TestEachEntryIsPublishedOnceOldestFirst(t *testing.T) {
 	before := testutil.ToFloat64(intake.Items.WithLabelValues(t.Name()))
 
 	p.prints(rssFeed(entry("c"), entry("b"), entry("a"), entry("c")))
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	if got := to.titles(); got != "c a b" && got != "a b c" {
 		t.Errorf("first poll published %q, want a, b and c once", got)
 	}
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	if got := to.titles(); got != "" {
 		t.Errorf("the same feed again published %q", got)
 	}
 	p.prints(rssFeed(entry("e"), entry("d"), entry("c")))
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	if got := to.titles(); got != "d e" {
 		t.Errorf("then it published %q, want d e", got)
 	}
@@ -156,17 +156,17 @@ func TestWhatIsNotDurableIsPublishedAgain(t *testing.T) {
 		}
 		w.Write([]byte(rssFeed(entry("b"), entry("a"))))
 	})
-	s.poll(t.Context(), to.publish)
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	to.err = nil
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	if got := to.titles(); got != "a b" {
 		t.Errorf("published %q, want a b", got)
 	}
 	if p.matched != 0 {
 		t.Error("the ETag was sent before the document had been published")
 	}
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	if p.matched != 1 || to.titles() != "" {
 		t.Errorf("after it was published the ETag was sent %d times, want once", p.matched)
 	}
@@ -175,7 +175,7 @@ func TestWhatIsNotDurableIsPublishedAgain(t *testing.T) {
 	}
 }
 
-func TestALongFeedIsPublishedInPortions(t *testing.T) {
+func TestALongFeedIsPublishedInPortionsNewestFirst(t *testing.T) {
 	p, to := newPaper(t), &topic{}
 	s, _ := reader(t, p.url, func(c *Config) { c.MaxItems = 400 })
 	var entries []string
@@ -187,12 +187,12 @@ func TestALongFeedIsPublishedInPortions(t *testing.T) {
 		w.Write([]byte(rssFeed(entries...)))
 	})
 	for poll, want := range []int{400, 400, 200, 0} {
-		s.poll(t.Context(), to.publish)
+		s.Poll(t.Context(), to.publish)
 		if len(to.items) != want {
 			t.Errorf("poll %d published %d items, want %d", poll, len(to.items), want)
 		}
-		if poll == 1 && to.items[0].Title != "400" {
-			t.Errorf("the second portion begins with %s, want 400", to.items[0].Title)
+		if poll < 3 && to.items[0].Title != []string{"600", "200", "0"}[poll] {
+			t.Errorf("portion %d begins with %s, want the newest first", poll, to.items[0].Title)
 		}
 		to.items = nil
 	}
@@ -231,7 +231,7 @@ func TestOutagesAreWaitedOutAndLoggedOnce(t *testing.T) {
 		p.says(outage.answer)
 		var last time.Duration
 		for range 4 {
-			last = s.poll(t.Context(), to.publish)
+			last = s.Poll(t.Context(), to.publish)
 			if last < outage.least {
 				t.Errorf("%s: the next poll is in %v, want at least %v", outage.name, last, outage.least)
 			}
@@ -243,7 +243,7 @@ func TestOutagesAreWaitedOutAndLoggedOnce(t *testing.T) {
 			t.Errorf("%s: %v polls counted as %s, want 4", outage.name, got, outage.result)
 		}
 		p.prints(good)
-		if got := s.poll(t.Context(), to.publish); got != time.Minute {
+		if got := s.Poll(t.Context(), to.publish); got != time.Minute {
 			t.Errorf("%s: after recovery the next poll is in %v, want 1m", outage.name, got)
 		}
 		lines := log.String()
@@ -261,7 +261,7 @@ func TestTheFeedStretchesTheInterval(t *testing.T) {
 	s, _ := reader(t, p.url, nil)
 	for ttl, want := range map[int]time.Duration{0: time.Minute, 3: 3 * time.Minute, 60: 5 * time.Minute} {
 		p.prints(fmt.Sprintf(`<rss version="2.0"><channel><ttl>%d</ttl></channel></rss>`, ttl))
-		if got := s.poll(t.Context(), to.publish); got != want {
+		if got := s.Poll(t.Context(), to.publish); got != want {
 			t.Errorf("ttl %d: next poll in %v, want %v", ttl, got, want)
 		}
 	}
@@ -276,7 +276,7 @@ func TestTheAddressIsNeverLogged(t *testing.T) {
 		func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("x")) },
 	} {
 		p.says(answer)
-		s.poll(t.Context(), to.publish)
+		s.Poll(t.Context(), to.publish)
 	}
 	if strings.Contains(log.String(), "hush") {
 		t.Errorf("the token is in the log:\n%s", log)
@@ -355,7 +355,7 @@ func sharedFeed(t *testing.T, path string) []*news.Item {
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	return doc.items
+	return doc.Items
 }
 
 func TestRealFeeds(t *testing.T) {
@@ -415,7 +415,7 @@ func TestOneFilingIsOneItemWhoeverFiled(t *testing.T) {
 	}
 	p.prints(string(body))
 	s, _ := reader(t, p.url, nil)
-	s.poll(t.Context(), to.publish)
+	s.Poll(t.Context(), to.publish)
 	at := time.Date(2025, 11, 20, 21, 5, 11, 0, time.UTC)
 	want := []*news.Item{{
 		Key: "acc:0009999999-25-000017", Source: t.Name(), GUID: "urn:tag:sec.gov,2008:accession-number=0009999999-25-000017",

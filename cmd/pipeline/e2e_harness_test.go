@@ -353,7 +353,7 @@ func (w *world) start(env ...string) *child {
 	c := &child{w: w, log: filepath.Join(w.dir, fmt.Sprintf("run-%d.log", w.starts)), ended: make(chan struct{})}
 	c.cmd = exec.Command(binary(w), "run", "-f", w.file, "--log-format", "json")
 	c.cmd.Dir = w.dir // no .env here
-	for _, kept := range []string{"PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot"} {
+	for _, kept := range []string{"PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot", "GORACE"} {
 		c.cmd.Env = append(c.cmd.Env, kept+"="+os.Getenv(kept))
 	}
 	for name, value := range w.env {

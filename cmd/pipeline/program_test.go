@@ -31,7 +31,7 @@ func startProgram(t *testing.T, dir string, env map[string]string, args ...strin
 	defer output.Close()
 	p := &program{T: t, cmd: exec.Command(binary(t), args...), output: output.Name(), ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, output, output
-	p.cmd.Env = []string{"SystemRoot=" + os.Getenv("SystemRoot")} // Windows opens no socket without
+	p.cmd.Env = []string{"SystemRoot=" + os.Getenv("SystemRoot"), "GORACE=" + os.Getenv("GORACE")} // Windows opens no socket without the first
 	for name, value := range env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}

@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HTTP_LISTEN", "off")
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			return errors.Join(
 				os.WriteFile(filepath.Join(e.WorkDir, "default.yaml"), catalyst.Pipeline, 0o644),
 				os.WriteFile(filepath.Join(e.WorkDir, "sample.jsonl"), catalyst.Sample, 0o644),

@@ -25,7 +25,8 @@ import (
 //	    100) page through the newest filings, one entry for each filer; 503 with a web page
 //	    past the end, which is Depth entries down at the latest
 //	/submissions/CIK##########.json           the filings of a company
-//	/Archives/edgar/data/…/….txt              full submissions, with If-Modified-Since
+//	/Archives/edgar/data/…/….txt              full submissions, with If-Modified-Since, and
+//	    each of their documents by its <FILENAME>
 //	/Archives/edgar/daily-index/YEAR/QTRn/    index.json and master.YYYYMMDD.idx, of the
 //	    days before the latest filing; 403 for days without
 //	/files/company_tickers.json               the companies that have tickers
@@ -65,6 +66,7 @@ type Filing struct {
 	Form       string
 	Filers     []Filer // the feed has an entry for each, in this order
 	Accepted   time.Time
+	Period     string   // the day its period ended, as 2025-12-31; the submissions API has it
 	Items      []string // as "2.02: Results of Operations and Financial Condition"
 	Submission string   // the full text; empty for one that is not there (yet)
 }
@@ -261,8 +263,26 @@ func (s *Server) answer(r *http.Request) (body []byte, m modified, kind string) 
 		if ok && f.Submission != "" && strings.HasSuffix(name, ".txt") {
 			return []byte(f.Submission), modified{at: f.Accepted}, "text/plain"
 		}
+		if body, at := s.document(path[:len(path)-len(name)], name); body != "" {
+			return []byte(body), modified{at: at}, "text/html"
+		}
 	}
 	return []byte("<html><head><title>404</title></head><body>no such document</body></html>"), modified{status: 404}, ""
+}
+
+// document is the document of a filing's folder that has a name; empty if there is none.
+func (s *Server) document(folder, name string) (body string, at time.Time) {
+	for accession, f := range s.filings {
+		if !strings.HasSuffix(folder, "/"+strings.ReplaceAll(accession, "-", "")+"/") {
+			continue
+		}
+		_, after, _ := strings.Cut(f.Submission, "<FILENAME>"+name+"\n")
+		_, after, found := strings.Cut(after, "<TEXT>\n")
+		if body, _, _ = strings.Cut(after, "</TEXT>"); found {
+			return body, f.Accepted
+		}
+	}
+	return "", at
 }
 
 var newYork = func() *time.Location {
@@ -360,7 +380,7 @@ func (s *Server) submissions(cik string) ([]byte, modified, string) {
 		}
 		for name, value := range map[string]any{
 			"accessionNumber": f.Accession, "form": f.Form, "items": strings.Join(items, ","),
-			"filingDate": f.Accepted.In(newYork).Format(time.DateOnly), "reportDate": "",
+			"filingDate": f.Accepted.In(newYork).Format(time.DateOnly), "reportDate": f.Period,
 			"acceptanceDateTime": f.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"),
 			"primaryDocument":    "a.htm", "primaryDocDescription": f.Form, "size": len(f.Submission),
 		} {

@@ -23,7 +23,9 @@ import (
 	"catalyst/stages/dedupe"
 	fetchfiling "catalyst/stages/fetch_filing"
 	"catalyst/stages/filter"
+	"catalyst/stages/freshness"
 	llmrouter "catalyst/stages/llm_router"
+	prefilterfilings "catalyst/stages/prefilter_filings"
 	"catalyst/stages/prescale"
 	"catalyst/stages/remember"
 	semanticcache "catalyst/stages/semantic_cache"
@@ -47,10 +49,12 @@ func catalog(r *resources) flows.Catalog {
 			dedupe.Kind(r.Claims),
 			fetchfiling.Kind(sec),
 			filter.Kind(),
+			freshness.Kind(),
 			llmrouter.Kind(r.router()),
+			prefilterfilings.Kind(r.Notes),
 			prescale.Kind(),
 			remember.Kind(),
-			semanticcache.Kind(r.Answers, r.Embeddings, r.Models),
+			semanticcache.Kind(semanticcache.Deps{Answers: r.Answers, Embeddings: r.Embeddings, Notes: r.Notes, Operator: r.Operator, Models: r.Models}),
 		},
 		Sinks: []flows.SinkKind{
 			console.Kind(r.Ledger, r.app.out),

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -128,11 +130,11 @@ func (r *resources) CostBook() (*costs.Book, error) {
 	})
 }
 
-// Models names everything about the models that an answer depends on: its prompt,
-// and which providers and models there are to ask. Cached answers of other models
+// Models names everything about the models that an answer depends on: its prompt and
+// schema, and which providers and models there are to ask. Cached answers of other models
 // are not found.
 func (r *resources) Models(item *news.Item) string {
-	var names []string
+	names := []string{fmt.Sprintf("schema=%x", sha256.Sum256(llm.AnswerSchema))}
 	if p, err := r.Prompts(); err == nil { // else nothing is built that would ask
 		names = append(names, p.Of(item).ID)
 	}

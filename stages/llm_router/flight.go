@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"sync"
+	"time"
 
 	"catalyst/flows"
+	"catalyst/internal/likeness"
 	"catalyst/internal/llm"
 	"catalyst/internal/news"
 )
@@ -13,15 +15,30 @@ import (
 // flights are the items that are being asked about, so that an equal one, as the same
 // release from another feed, waits for that answer. If there is none it asks for
 // itself: an error is the first one's own.
+//
+// Items that semantic_cache has marked as one group are equal, too. What landed for
+// a group is kept for a while: between not finding it in the cache and coming here a
+// message may have waited longer than the first one took.
 type flights struct {
-	mu    sync.Mutex
-	under map[fingerprint]*flight
+	mu     sync.Mutex
+	under  map[fingerprint]*flight
+	landed []landed // the oldest first
 }
+
+type landed struct {
+	print fingerprint
+	at    time.Time
+}
+
+// keepLanded is how long the answer of a group is kept.
+const keepLanded = 2 * time.Minute
 
 type fingerprint [sha256.Size]byte
 
 type flight struct {
 	done   chan struct{}
+	key    string         // of the item that leads
+	group  bool           // of like items, not of equal ones
 	answer *news.Analysis // nil if it failed; set before done is closed
 }
 
@@ -43,8 +60,17 @@ func (f *flights) join(print fingerprint) (_ *flight, leads bool) {
 
 func (f *flights) land(print fingerprint, own *flight, answer *news.Analysis) {
 	f.mu.Lock()
-	delete(f.under, print)
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	if own.group && answer != nil {
+		f.landed = append(f.landed, landed{print, now})
+	} else {
+		delete(f.under, print)
+	}
+	for len(f.landed) > 0 && now.Sub(f.landed[0].at) > keepLanded {
+		delete(f.under, f.landed[0].print)
+		f.landed = f.landed[1:]
+	}
 	own.answer = answer
 	close(own.done)
 }
@@ -71,9 +97,14 @@ func fingerprintOf(item *news.Item, prompt llm.Prompt) (print fingerprint) {
 func (r *Router) share(ctx context.Context, m *flows.Message) error {
 	prompt := r.prompts.Of(m.Item)
 	print := fingerprintOf(m.Item, prompt)
+	group, similarity := likeness.Group(m.Meta)
+	if group != "" {
+		print = sha256.Sum256([]byte(prompt.ID + "\xff" + group)) // \xff is in no ID
+	}
 	for {
 		under, leads := r.flights.join(print)
 		if leads {
+			under.key, under.group = m.Item.Key, group != ""
 			return r.lead(ctx, m, prompt, print, under)
 		}
 		select {
@@ -84,6 +115,9 @@ func (r *Router) share(ctx context.Context, m *flows.Message) error {
 		if under.answer != nil {
 			answer := *under.answer
 			answer.Attempts, answer.NanoDollars, answer.Reason = 0, 0, "the same item was being asked about"
+			if under.group && under.key != m.Item.Key {
+				answer.Cached = &news.Cached{Key: under.key, Similarity: similarity, At: answer.At}
+			}
 			m.Item.Analysis = &answer
 			shared.WithLabelValues().Inc()
 			return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"catalyst/flows"
+	"catalyst/internal/likeness"
 	"catalyst/internal/llm"
 	"catalyst/internal/news"
 )
@@ -200,6 +201,81 @@ func TestTheLeaderPanics(t *testing.T) {
 		}
 		if n := f.calls.Load(); n != 2 || failed != 1 {
 			t.Errorf("%d calls and %d failed, want 2 and 1", n, failed)
+		}
+	})
+}
+
+// alike are n messages with n wordings of one story, as semantic_cache marks them.
+func alike(n int) []*flows.Message {
+	all := equals(n)
+	for i, m := range all {
+		m.Item.Title = fmt.Sprint("Acme wins contract, says report ", i)
+		similarity := 0.9
+		if i == 0 {
+			similarity = 1
+		}
+		likeness.Mark(m.SetMeta, "group", similarity)
+	}
+	return all
+}
+
+// A group is asked about once, also for those of it that come a little later, and who
+// did not ask says whose answer it has.
+func TestAGroupIsOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := free("free")
+		f.takes = time.Second
+		r := routerOf(t, newPlace(t, nil, nil), nil, f)
+		all := alike(10)
+		process(t, r, all[0])
+		atOnce(t, r, all[1:])
+		if n := f.calls.Load(); n != 1 {
+			t.Errorf("%d calls for a group, want 1", n)
+		}
+		for i, m := range all {
+			a := m.Item.Analysis
+			if !a.Done() {
+				t.Fatalf("item %d has no verdict: %+v", i, m.Outcome())
+			}
+			if i == 0 && a.Cached != nil || i > 0 && (a.Cached == nil || a.Cached.Key != "0" || a.Cached.Similarity != 0.9) {
+				t.Errorf("item %d is cached from %+v", i, a.Cached)
+			}
+		}
+		time.Sleep(keepLanded + time.Second)
+		other := alike(1)[0]
+		likeness.Mark(other.SetMeta, "another group", 1)
+		process(t, r, other) // which lets go of what is old
+		process(t, r, alike(1)[0])
+		if n := f.calls.Load(); n != 3 {
+			t.Errorf("%d calls, want 3: an answer is kept for a while only", n)
+		}
+		if n := len(r.flights.under); n > 2 {
+			t.Errorf("%d answers are kept", n)
+		}
+	})
+}
+
+func TestTheLeaderOfAGroupFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := free("free")
+		f.takes = time.Second
+		f.fail = func(n int) error {
+			if n == 1 {
+				return fail(llm.ContentFilter)
+			}
+			return nil
+		}
+		r := routerOf(t, newPlace(t, nil, nil), nil, f)
+		all := alike(10)
+		atOnce(t, r, all)
+		judged := 0
+		for _, m := range all {
+			if m.Item.Analysis.Done() {
+				judged++
+			}
+		}
+		if judged != 9 || f.calls.Load() != 2 {
+			t.Errorf("%d verdicts by %d calls, want 9 by 2: one fails, one asks, eight wait", judged, f.calls.Load())
 		}
 	})
 }

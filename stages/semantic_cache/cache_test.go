@@ -20,6 +20,7 @@ import (
 	"catalyst/internal/config"
 	"catalyst/internal/embed"
 	"catalyst/internal/news"
+	"catalyst/internal/operator"
 	"catalyst/internal/store"
 )
 
@@ -100,38 +101,35 @@ func (s *memory) Expire(context.Context, int) (int, error) {
 	return 0, nil
 }
 
-func cosine(a, b []float32) float64 {
-	if len(a) != len(b) {
-		panic("vectors of different dimensions meet in one scope")
-	}
-	var sum float64
-	for i := range a {
-		sum += float64(a[i]) * float64(b[i])
-	}
-	return sum
-}
-
 // setting is a cache over a memory.
 type setting struct {
 	*stage
 	store  *memory
+	notes  *notebook
 	logged *bytes.Buffer
 	model  string
 }
 
 func newSetting(tb testing.TB, edit ...func(*Config)) *setting {
 	tb.Helper()
-	x := &setting{store: &memory{}, logged: new(bytes.Buffer), model: "prompt 1, model 1"}
+	x := &setting{store: &memory{}, notes: &notebook{}, logged: new(bytes.Buffer), model: "prompt 1, model 1"}
 	c := DefaultConfig
-	c.Similarity = 0.8
+	c.Similarity, c.Audit = 0.8, 0
 	for _, e := range edit {
 		e(&c)
 	}
 	if err := c.Validate(); err != nil {
 		tb.Fatal(err)
 	}
-	kind := Kind(func() (store.Answers, error) { return x.store, nil }, nil, func(*news.Item) string { return x.model })
-	s, err := kind.New(&flows.Build{Logger: slog.New(slog.NewTextHandler(x.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))}, c)
+	o := operator.New(func() (store.Notes, error) { return x.notes, nil }, slog.New(slog.DiscardHandler))
+	tb.Cleanup(func() { o.Close() })
+	kind := Kind(Deps{
+		Answers:  func() (store.Answers, error) { return x.store, nil },
+		Notes:    func() (store.Notes, error) { return x.notes, nil },
+		Operator: func() (*operator.Operator, error) { return o, nil },
+		Models:   func(*news.Item) string { return x.model },
+	})
+	s, err := kind.New(&flows.Build{Name: "cache", Logger: slog.New(slog.NewTextHandler(x.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))}, c)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -338,6 +336,8 @@ func TestWhatIsRemembered(t *testing.T) {
 		{"none", func(a *news.Analysis) *news.Analysis { return nil }, 0},
 		{"a failure", func(a *news.Analysis) *news.Analysis { return &news.Analysis{Unavailable: "quota"} }, 0},
 		{"a copy", func(a *news.Analysis) *news.Analysis { a.Cached = &news.Cached{Key: "b"}; return a }, 0},
+		{"an unsure one", func(a *news.Analysis) *news.Analysis { a.Confidence = 0.29; return a }, 0},
+		{"a stopgap's", func(a *news.Analysis) *news.Analysis { a.Degraded = true; return a }, 0},
 		{"an old one", func(a *news.Analysis) *news.Analysis { a.At = a.At.Add(-25 * time.Hour); return a }, 0},
 		{"an undated one", func(a *news.Analysis) *news.Analysis { a.At = time.Time{}; return a }, 1},
 	} {
@@ -455,10 +455,11 @@ func TestALyingStoreIsAMiss(t *testing.T) {
 	for name, garble := range map[string]func(*store.Match){
 		"no JSON":        func(m *store.Match) { m.Value = []byte("neutral") },
 		"nothing":        func(m *store.Match) { m.Value = nil },
-		"no verdict":     func(m *store.Match) { m.Value = []byte(`{"v":1,"analysis":{"unavailable":"quota"}}`) },
+		"no verdict":     func(m *store.Match) { m.Value = []byte(`{"v":2,"analysis":{"unavailable":"quota"}}`) },
 		"another form":   func(m *store.Match) { m.Value = []byte(`{"v":99,"analysis":{"direction":"bullish"}}`) },
 		"not a number":   func(m *store.Match) { m.Similarity = nan() },
 		"not that alike": func(m *store.Match) { m.Similarity = 0.79 },
+		"another ticker": func(m *store.Match) { m.Value = bytes.ReplaceAll(m.Value, []byte("ALT"), []byte("ELS")); m.Key = "x" },
 		"not found":      func(m *store.Match) { m.Found = false },
 	} {
 		x := newSetting(t)
@@ -509,11 +510,20 @@ func (c *counting) Embed(ctx context.Context, texts []string) ([][]float32, erro
 }
 
 func TestValidate(t *testing.T) {
-	for _, c := range []Config{
-		{Similarity: 0, TTL: time.Hour}, {Similarity: 1.01, TTL: time.Hour}, {Similarity: nan(), TTL: time.Hour}, {Similarity: 0.9},
+	for key, edit := range map[string]func(*Config){
+		"mode":           func(c *Config) { c.Mode = "on" },
+		"similarity":     func(c *Config) { c.Similarity = nan() },
+		"gray":           func(c *Config) { c.Gray = -0.1 },
+		"ttl":            func(c *Config) { c.TTL = 0 },
+		"window":         func(c *Config) { c.Window = 0 },
+		"min_confidence": func(c *Config) { c.MinConfidence = 2 },
+		"audit":          func(c *Config) { c.Audit = nan() },
+		"audit_bound":    func(c *Config) { c.AuditBound = 1.5 },
 	} {
-		if err := c.Validate(); err == nil {
-			t.Errorf("%+v is accepted", c)
+		c := DefaultConfig
+		edit(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %+v is accepted, or without its name: %v", key, c, err)
 		}
 	}
 	if err := DefaultConfig.Validate(); err != nil {

@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
 	"catalyst/flows"
+	"catalyst/internal/likeness"
 	"catalyst/internal/news"
 	"catalyst/internal/store"
 )
@@ -23,8 +25,8 @@ type entry struct {
 	scope   store.Scope
 	hash    string // of all that the item says
 	text    string // to embed; empty where only an equal hash will do
-	facts   string // of text
 	vector  []float32
+	subject subject
 }
 
 // exactVector stands in where there is no text to compare: the scope of such an
@@ -46,6 +48,9 @@ func (s *stage) entries(batch []*flows.Message, wanted func(*flows.Message) bool
 }
 
 func (s *stage) entry(m *flows.Message) (e entry, ok bool) {
+	if s.Mode == Off {
+		return entry{}, false
+	}
 	item := m.Item
 	filing := item.Form != "" || item.Accession != ""
 	hash := news.ContentHash(item)
@@ -54,17 +59,25 @@ func (s *stage) entry(m *flows.Message) (e entry, ok bool) {
 	}
 	tickers := slices.Compact(slices.Sorted(slices.Values(item.Tickers)))
 	e = entry{message: m, hash: hash, text: article(item)}
-	kind, identity := "news", []string{s.models(item), s.embedder.ID()}
+	kind, space, identity := "news/"+language(e.text), s.embedder.ID(), []string{s.Models(item)}
 	if filing || len(tickers) == 0 || e.text == "" {
 		e.text, e.vector = "", exactVector
-		identity = []string{s.models(item), "exact", item.Accession, hash}
+		space = "exact"
+		identity = append(identity, item.Accession, hash)
 	}
+	items := strings.Join(slices.Sorted(slices.Values(item.Items)), ",")
 	if filing {
 		kind = "filing"
-		identity = append(identity, item.Form, strings.Join(slices.Sorted(slices.Values(item.Items)), ","))
+		identity = append(identity, item.Form, items)
 	}
-	e.facts = facts(e.text)
-	e.scope = store.Scope{Namespace: kind + "/" + digest(identity), Tickers: strings.Join(tickers, ",")}
+	e.scope = store.Scope{
+		Namespace: fmt.Sprintf("%s/%s/v%d/%s", kind, space, version, digest(identity)),
+		Tickers:   strings.Join(tickers, ","),
+	}
+	e.subject = subject{
+		Tickers: e.scope.Tickers, Form: item.Form, Items: items, Accession: item.Accession,
+		Published: item.Published, Facts: likeness.Of(e.text),
+	}
 	return e, true
 }
 

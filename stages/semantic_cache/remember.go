@@ -7,6 +7,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/internal/metrics"
+	"catalyst/internal/news"
 	"catalyst/internal/store"
 )
 
@@ -23,11 +24,12 @@ func (s *stage) Remember(ctx context.Context, batch []*flows.Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	now := time.Now()
-	entries := s.entries(batch, func(m *flows.Message) bool {
-		a := m.Item.Analysis
-		return a.Done() && a.Cached == nil && (a.At.IsZero() || a.At.Add(s.TTL).After(now))
-	})
+	if s.Mode == Off {
+		return nil
+	}
+	s.compare(ctx, batch)
+	now := s.now()
+	entries := s.entries(batch, func(m *flows.Message) bool { return s.worth(m.Item.Analysis, now) })
 	if len(entries) == 0 {
 		return nil
 	}
@@ -55,11 +57,41 @@ func (s *stage) Remember(ctx context.Context, batch []*flows.Message) error {
 	return nil
 }
 
+// worth reports whether a verdict may be given for other items: one that a model was sure
+// of, that was its first choice's, and that is not too old. Whatever was cut short or could
+// not be read is no verdict at all.
+func (s *stage) worth(a *news.Analysis, now time.Time) bool {
+	return a.Done() && a.Cached == nil && !a.Degraded && a.Confidence >= s.MinConfidence &&
+		(a.At.IsZero() || a.At.Add(s.TTL).After(now))
+}
+
+// compare holds fresh verdicts against those that were found and not given.
+func (s *stage) compare(ctx context.Context, batch []*flows.Message) {
+	var agreements []bool
+	for _, m := range batch {
+		c, verdict, ok := compared(m)
+		if !ok {
+			continue
+		}
+		auditVerdicts.WithLabelValues(c.Zone, verdict).Inc()
+		if verdict != "agree" {
+			s.log.InfoContext(ctx, "llm_cache_differs", "zone", c.Zone, "verdict", verdict, "similarity", c.Similarity,
+				"key", key(m), "of", c.Key, "remembered", c.Direction, "fresh", m.Item.Analysis.Direction)
+		}
+		if c.Zone != gray { // which was never to be served
+			agreements = append(agreements, verdict == "agree")
+		}
+	}
+	if len(agreements) > 0 {
+		s.audits.update(ctx, agreements)
+	}
+}
+
 // fresh are the answers to store.
 func (s *stage) fresh(ctx context.Context, entries []entry, now time.Time) []store.Answer {
 	answers := make([]store.Answer, 0, len(entries))
 	for _, e := range entries {
-		value, err := encode(e.message.Item.Analysis, e.facts)
+		value, err := encode(e.message.Item.Analysis, e.subject)
 		if err != nil { // a number that JSON has no word for
 			s.log.WarnContext(ctx, "verdict is not remembered", "key", key(e.message), "error", err)
 			continue

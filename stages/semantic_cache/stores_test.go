@@ -23,7 +23,7 @@ func TestOnARealStore(t *testing.T) {
 		}
 		t.Cleanup(func() { s.Close() })
 		x := newSetting(t)
-		x.stage.answers = func() (store.Answers, error) { return s, nil }
+		x.stage.Answers = func() (store.Answers, error) { return s, nil }
 		return x
 	}
 	first := process()

@@ -1,8 +1,10 @@
 // Package fetchfiling gets the text of EDGAR filings, which feeds only announce.
 //
-// An item with an accession number gets as its body what the filing says: the items of an
-// 8-K, or the whole of another form, and the exhibits with the news (EX-99.1 is where a
-// release stands). What the source could not know it fills in: items, tickers, and the hour of
+// An item with an accession number gets as its body what the filing says, what matters first
+// (see package brief): the items of an 8-K and the exhibits with the news (EX-99.1 is where a
+// release stands); of a 10-K or 10-Q what changed since the one of a year before, which is
+// got too; of another form all of it, as far as there is room. Item.Figures are its key
+// numbers. What the source could not know is filled in: items, tickers, and the hour of
 // acceptance. An item that has a body keeps it.
 //
 // # When it does not work
@@ -10,7 +12,9 @@
 // While EDGAR is down, or refuses, messages are parked. A filing that EDGAR announces
 // before it has it is asked for again two minutes after its acceptance. One that is not there
 // then, or that has no text, goes on without a body: Meta says "missing" or "no text" under
-// "filing", a metric counts it, and the log has its number.
+// "filing", a metric counts it, and the log has its number. A report of the year before that
+// cannot be had costs the comparison and nothing else: the management's discussion then
+// comes first. Meta has the accession number of the one compared with under "compared".
 //
 // # Second delivery
 //
@@ -33,7 +37,9 @@ import (
 
 	"catalyst/flows"
 	"catalyst/internal/config"
+	"catalyst/internal/edgar/brief"
 	"catalyst/internal/edgar/client"
+	"catalyst/internal/edgar/filing"
 	"catalyst/internal/fetch"
 	"catalyst/internal/metrics"
 	"catalyst/internal/news"
@@ -45,7 +51,8 @@ type Config struct {
 
 	Exhibits []string      `yaml:"exhibits" doc:"exhibits whose text belongs to the body, by the beginnings of their types"`
 	MaxSize  config.Size   `yaml:"max_size" doc:"how much is read of a submission; the filing and its exhibits come first in it"`
-	MaxText  config.Size   `yaml:"max_text" doc:"how long a body may become; the rest is left out"`
+	MaxText  config.Size   `yaml:"max_text" doc:"how long a body may become; what matters most comes first, and the rest is left out"`
+	Compare  bool          `yaml:"compare" doc:"whether a 10-K or 10-Q is told by what changed since the one of a year before"`
 	Keep     time.Duration `yaml:"keep" doc:"how long submissions are kept on disk"`
 	Space    config.Size   `yaml:"space" doc:"how much of the disk they may take; the oldest go first"`
 }
@@ -55,7 +62,8 @@ var Defaults = Config{
 	Config:   client.Defaults,
 	Exhibits: []string{"EX-99"},
 	MaxSize:  10 << 20,
-	MaxText:  512 << 10,
+	MaxText:  24 << 10,
+	Compare:  true,
 	Keep:     90 * 24 * time.Hour,
 	Space:    2 << 30,
 }
@@ -123,7 +131,7 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 	group.SetLimit(atOnce)
 	for i, m := range batch {
 		group.Go(func() error {
-			if err := s.complete(ctx, m); err != nil {
+			if err := s.fill(ctx, m); err != nil {
 				m.Fail(err)
 			} else {
 				done[i] = true
@@ -147,9 +155,9 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 // metaFiling is where a message says why it has no text.
 const metaFiling = "filing"
 
-// complete gives a message's item its text. An error says what is to become of the
+// fill gives a message's item its text. An error says what is to become of the
 // message.
-func (s *stage) complete(ctx context.Context, m *flows.Message) error {
+func (s *stage) fill(ctx context.Context, m *flows.Message) error {
 	f := filingOf(m.Item)
 	if f.Accession == "" || m.Item.Body != "" {
 		return nil
@@ -166,8 +174,20 @@ func (s *stage) complete(ctx context.Context, m *flows.Message) error {
 	case err != nil:
 		return outage(ctx, err)
 	}
-	if err := fill(m.Item, submission, s.config.Exhibits, int(s.config.MaxText)); err != nil {
+	read, err := brief.Read(submission, s.config.Exhibits)
+	if err != nil {
 		s.without(m, "no text", err)
+		return nil
+	}
+	prior, err := s.yearBefore(ctx, m, f, read)
+	if err != nil {
+		return err
+	}
+	complete(m.Item, read, submission)
+	m.Item.Body = read.Text(prior, int(s.config.MaxText))
+	m.Item.Figures = read.Figures()
+	if m.Item.Body == "" {
+		s.without(m, "no text", filing.ErrNoText)
 	}
 	return nil
 }

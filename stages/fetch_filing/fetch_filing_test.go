@@ -17,6 +17,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/flows/flowstest"
+	"catalyst/internal/edgar/brief"
 	"catalyst/internal/edgar/client"
 	"catalyst/internal/edgar/edgartest"
 	"catalyst/internal/news"
@@ -172,6 +173,9 @@ func TestAFilingGetsItsText(t *testing.T) {
 		if strings.Contains(m.Item.Body, word) != want {
 			t.Errorf("the body has %q: %v, want %v:\n%s", word, !want, want, m.Item.Body)
 		}
+	}
+	if diff := cmp.Diff([]string{"Revenue $12.5 million", "EPS $0.42"}, m.Item.Figures); diff != "" {
+		t.Errorf("figures:\n%s", diff)
 	}
 	first := m.Item.Body
 	for range 2 { // after a restart
@@ -359,11 +363,13 @@ func FuzzFill(f *testing.F) {
 	f.Add([]byte("<SEC-HEADER>\n<ACCEPTANCE-DATETIME>20269999999999\n<DOCUMENT>\n<TYPE>8-K\n<TEXT>\nItem 2.02 x"))
 	f.Add([]byte("<html><p>x"))
 	f.Fuzz(func(t *testing.T, submission []byte) {
-		it := &news.Item{Title: "x"}
-		err := fill(it, submission, []string{"EX-99"}, 2000)
-		if len(it.Body) > 2000 || (err == nil) == (it.Body == "") {
-			t.Errorf("a body of %d bytes and %v", len(it.Body), err)
+		read, err := brief.Read(submission, []string{"EX-99"})
+		if err != nil {
+			return
 		}
+		it := &news.Item{Title: "x"}
+		complete(it, read, submission)
+		it.Body, it.Figures = read.Text(nil, 2000), read.Figures()
 		if _, err := news.Encode(it); err != nil {
 			t.Errorf("%+v cannot be published: %v", it, err)
 		}

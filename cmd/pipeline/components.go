@@ -18,6 +18,7 @@ import (
 	"catalyst/sources/rss"
 	"catalyst/sources/stream"
 	"catalyst/sources/webhook"
+	alsoseen "catalyst/stages/also_seen"
 	"catalyst/stages/announce"
 	"catalyst/stages/batch"
 	"catalyst/stages/dedupe"
@@ -44,9 +45,10 @@ func catalog(r *resources) flows.Catalog {
 			webhook.Kind(),
 		},
 		Stages: []flows.StageKind{
+			alsoseen.Kind(r.Stories),
 			announce.Kind(),
 			batch.Kind(),
-			dedupe.Kind(r.Claims),
+			dedupe.Kind(r.Stories),
 			fetchfiling.Kind(sec),
 			filter.Kind(),
 			freshness.Kind(),

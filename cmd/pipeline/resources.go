@@ -32,7 +32,7 @@ import (
 const openTimeout = 10 * time.Second
 
 // resources opens what the components of a plan need, when they first need it, and
-// each once. Claims, ledger, embeddings, meters and notes live beside the broker, so
+// each once. Stories, ledger, embeddings, meters and notes live beside the broker, so
 // that processes that share topics share these too; answers and costs live in the store.
 type resources struct {
 	app       *app
@@ -102,7 +102,7 @@ func (l *lazy[T]) close() error {
 
 // beside is what lives beside the broker.
 type beside interface {
-	store.Claims
+	store.Stories
 	store.Ledger
 	store.Embeddings
 	store.Meters
@@ -191,13 +191,13 @@ func (r *resources) besideBroker() (beside, error) {
 		}
 		s, err := redisstore.Open(r.plan.Broker, r.plan.Name)
 		if err != nil {
-			return nil, nil, fmt.Errorf("open claims and ledger: %w", err)
+			return nil, nil, fmt.Errorf("open stories and ledger: %w", err)
 		}
 		return s, s.Close, nil
 	})
 }
 
-func (r *resources) Claims() (store.Claims, error)         { return r.besideBroker() }
+func (r *resources) Stories() (store.Stories, error)       { return r.besideBroker() }
 func (r *resources) Ledger() (store.Ledger, error)         { return r.besideBroker() }
 func (r *resources) Embeddings() (store.Embeddings, error) { return r.besideBroker() }
 func (r *resources) Meters() (store.Meters, error)         { return r.besideBroker() }

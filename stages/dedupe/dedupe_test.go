@@ -3,6 +3,7 @@ package dedupe
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,13 +20,17 @@ import (
 	"catalyst/internal/store"
 )
 
-// memory is store.Claims in a map, with its contract: the first owner of a key
-// keeps it for the window. The stores' own suites show that they do the same.
+// memory is store.Stories in maps, with its contract but for the bounds. The stores' own
+// suites show that they do the same.
 type memory struct {
-	mu    sync.Mutex
-	held  map[string]holding
-	calls int
-	err   error
+	mu       sync.Mutex
+	held     map[string]holding
+	groups   map[string][]store.Arrival
+	seen     map[string][]store.Sighting
+	joins    int
+	yields   int
+	err      error // of all
+	yieldErr error // of Yield
 }
 
 type holding struct {
@@ -33,31 +38,69 @@ type holding struct {
 	until time.Time
 }
 
-func (s *memory) Claim(ctx context.Context, claims []store.Claim, window time.Duration) ([]string, error) {
+func (s *memory) Join(ctx context.Context, arrivals []store.Arrival, keep store.Keep) ([]store.Joined, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls++
+	s.joins++
 	if err := errors.Join(ctx.Err(), s.err); err != nil {
 		return nil, err
 	}
 	if s.held == nil {
-		s.held = map[string]holding{}
+		s.held, s.groups, s.seen = map[string]holding{}, map[string][]store.Arrival{}, map[string][]store.Sighting{}
 	}
-	owners := make([]string, len(claims))
-	for i, c := range claims {
-		if h, ok := s.held[c.Key]; !ok || !time.Now().Before(h.until) {
-			s.held[c.Key] = holding{c.Owner, time.Now().Add(window)}
+	joined := make([]store.Joined, len(arrivals))
+	for i, a := range arrivals {
+		h, held := s.held[a.Key]
+		if held = held && time.Now().Before(h.until); !held {
+			s.held[a.Key] = holding{a.ID, time.Now().Add(keep.Key)}
 		}
-		owners[i] = s.held[c.Key].owner
+		joined[i].Owner = s.held[a.Key].owner
+		if joined[i].Owner != a.ID || a.Group == "" {
+			continue
+		}
+		group := s.groups[a.Group]
+		at := slices.IndexFunc(group, func(b store.Arrival) bool { return b.ID == a.ID })
+		if at < 0 && !held {
+			at = len(group)
+			s.groups[a.Group] = append(group, a)
+		}
+		joined[i].Before = slices.Clone(group[:max(at, 0)])
 	}
-	return owners, nil
+	return joined, nil
 }
 
-func (s *memory) Release(context.Context, []store.Claim) error { return nil }
+func (s *memory) Yield(ctx context.Context, yields []store.Yield, _ store.Keep) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.yields++
+	if err := errors.Join(ctx.Err(), s.err, s.yieldErr); err != nil {
+		return err
+	}
+	for _, y := range yields {
+		if h := s.held[y.Key]; h.owner == y.ID {
+			s.held[y.Key] = holding{y.To, h.until}
+		}
+		s.groups[y.Group] = slices.DeleteFunc(s.groups[y.Group], func(a store.Arrival) bool { return a.ID == y.ID })
+		if !slices.ContainsFunc(s.seen[y.To], func(saw store.Sighting) bool { return saw.Source == y.Saw.Source }) {
+			s.seen[y.To] = append(s.seen[y.To], y.Saw)
+		}
+	}
+	return nil
+}
 
-func build(tb testing.TB, claims store.Claims, c Config) flows.Stage {
+func (s *memory) Sightings(_ context.Context, ids []string) ([][]store.Sighting, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([][]store.Sighting, len(ids))
+	for i, id := range ids {
+		all[i] = slices.Clone(s.seen[id])
+	}
+	return all, nil
+}
+
+func build(tb testing.TB, stories store.Stories, c Config) flows.Stage {
 	tb.Helper()
-	kind := Kind(func() (store.Claims, error) { return claims, nil })
+	kind := Kind(func() (store.Stories, error) { return stories, nil })
 	s, err := kind.New(&flows.Build{Pipeline: "test"}, c)
 	if err != nil {
 		tb.Fatal(err)
@@ -79,6 +122,9 @@ func TestStageContract(t *testing.T) {
 		{URL: "https://news.example/a?utm_source=x", Title: "By its address"},
 		{URL: "https://news.example/a", Title: "The same address"},
 		{Title: "By its content"},
+		{GUID: "2", Source: "wire", Tickers: []string{"ACME"}, Title: "Acme wins a contract for harbour cranes in Norway"},
+		{GUID: "3", Source: "other", Tickers: []string{"ACME"}, Title: "ACME WINS CONTRACT FOR HARBOUR CRANES IN NORWAY"},
+		{GUID: "4", Source: "other", Tickers: []string{"ACME"}, Title: "UPDATE: Acme wins a contract for harbour cranes in Norway"},
 		{},
 		{},
 	})
@@ -143,7 +189,7 @@ func TestTheSameNewsFromManyProcessesPassesOnce(t *testing.T) {
 
 func TestAfterTheWindowItIsNewsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := build(t, &memory{}, Config{Window: time.Hour})
+		s := build(t, &memory{}, Config{Window: time.Hour, Near: DefaultConfig.Near})
 		process(t, s, []*flows.Message{message("a", filing)})
 		time.Sleep(time.Hour - time.Second)
 		if got := process(t, s, []*flows.Message{message("b", filing)}); len(got) != 0 {
@@ -163,14 +209,14 @@ func TestABatchAsksOnce(t *testing.T) {
 		batch = append(batch, flows.NewMessage(strconv.Itoa(i), &news.Item{Title: strconv.Itoa(i)}))
 	}
 	process(t, build(t, shared, DefaultConfig), batch)
-	if shared.calls != 1 {
-		t.Errorf("%d calls for a batch, want 1", shared.calls)
+	if shared.joins != 1 {
+		t.Errorf("%d calls for a batch, want 1", shared.joins)
 	}
 }
 
 func TestPipelinesDoNotShareTheirNews(t *testing.T) {
 	shared := &memory{}
-	kind := Kind(func() (store.Claims, error) { return shared, nil })
+	kind := Kind(func() (store.Stories, error) { return shared, nil })
 	for _, name := range []string{"mine", "yours"} {
 		s, err := kind.New(&flows.Build{Pipeline: name}, DefaultConfig)
 		if err != nil {
@@ -184,7 +230,7 @@ func TestPipelinesDoNotShareTheirNews(t *testing.T) {
 
 func TestAnOutageParks(t *testing.T) {
 	down := errors.New("connection refused")
-	opens := Kind(func() (store.Claims, error) { return nil, down })
+	opens := Kind(func() (store.Stories, error) { return nil, down })
 	closed, err := opens.New(&flows.Build{}, DefaultConfig)
 	if err != nil {
 		t.Fatal(err)
@@ -231,11 +277,22 @@ func TestAHostileKeyIsBounded(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	if err := (Config{Window: time.Second}).Validate(); err == nil {
-		t.Error("a window of a second is accepted")
+	for _, c := range []Config{
+		{Window: time.Second},
+		{Window: time.Hour, Near: Near{Enabled: true, Window: time.Second, Similarity: 0.5, Amends: time.Hour}},
+		{Window: time.Hour, Near: Near{Enabled: true, Window: 48 * time.Hour, Similarity: 0.5, Amends: 72 * time.Hour}},
+		{Window: time.Hour, Near: Near{Enabled: true, Window: time.Hour, Similarity: 0, Amends: time.Hour}},
+		{Window: time.Hour, Near: Near{Enabled: true, Window: time.Hour, Similarity: 75, Amends: time.Hour}},
+		{Window: time.Hour, Near: Near{Enabled: true, Window: time.Hour, Similarity: 0.5, Amends: time.Minute}},
+	} {
+		if err := c.Validate(); err == nil {
+			t.Errorf("%+v is accepted", c)
+		}
 	}
-	if err := DefaultConfig.Validate(); err != nil {
-		t.Errorf("default: %v", err)
+	for _, c := range []Config{DefaultConfig, {Window: time.Hour}} {
+		if err := c.Validate(); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
 	}
 }
 

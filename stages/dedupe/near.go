@@ -1,0 +1,208 @@
+package dedupe
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"catalyst/internal/likeness"
+	"catalyst/internal/news"
+	"catalyst/internal/store"
+)
+
+// Similarity is how much two headlines have in common, 0 … 1: of the words that either
+// has, the share that both have. Words that every headline has do not count, nor does
+// what announces a correction. It is 0 where one has fewer than [fewest] words: "Net
+// Asset Value" is another company's every time.
+func Similarity(a, b string) float64 { return alike(wordsOf(a), wordsOf(b)) }
+
+// fewest is how many words a headline must have that is compared.
+const fewest = 4
+
+func alike(a, b []string) float64 {
+	if len(a) < fewest || len(b) < fewest {
+		return 0
+	}
+	both := 0
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch c := strings.Compare(a[i], b[j]); {
+		case c < 0:
+			i++
+		case c > 0:
+			j++
+		default:
+			i, j, both = i+1, j+1, both+1
+		}
+	}
+	return float64(both) / float64(len(a)+len(b)-both)
+}
+
+// empty are words that say nothing about what has happened to whom.
+var empty = func() map[string]bool {
+	words := make(map[string]bool)
+	for _, w := range strings.Fields(`a an and as at by for from in into is its it of on or that the their to with
+		inc incorporated corp corporation co company ltd limited plc llc lp sa ag nv se holdings group
+		announces announced announce announcement reports says said today s`) {
+		words[w] = true
+	}
+	return words
+}()
+
+// wordsOf returns the words of a headline, sorted, each once.
+func wordsOf(title string) []string {
+	title = strings.NewReplacer("'s ", " ", "’s ", " ", "'", "", "’", "").Replace(strings.ToLower(plain(title)) + " ")
+	words := strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	words = slices.DeleteFunc(words, func(w string) bool { return empty[w] })
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
+// amending is what wires put before or behind the headline of a story that they tell anew.
+var amending = regexp.MustCompile(`(?i)^[\W_]*(?:` +
+	`(?:update|corrected|correction|correcting|refile|amended|clarification|revised|c o r r e c t i o n)(?: *#?\d{1,2} *[-–—:]| *[:/–—-])` +
+	`|(?:correcting and replacing|corrected and replaced|corrected version|corrected release)\b[\W_]*` +
+	`|/ *(?:correction|c o r r e c t i o n) */[\W_]*)` +
+	`|[\W_]*(?:/ *c o r r e c t i o n[^/]{0,60}/|[\[(] *(?:corrected?|correction|amended|updated?) *[\])]|/ *(?:correction|update) */|[–—:-] *(?:correction|corrected|updated?|amended))[\W_]*$`)
+
+// Amends reports whether a headline announces that it tells a story anew: it is an
+// update, an amendment or a correction.
+func Amends(title string) bool { return amending.MatchString(title) }
+
+// plain is a headline without what announces a correction.
+func plain(title string) string {
+	for range 3 { // "UPDATE: CORRECTING and REPLACING …"
+		shorter := strings.TrimSpace(amending.ReplaceAllString(title, " "))
+		if shorter == "" || len(shorter) == len(title) {
+			break
+		}
+		title = shorter
+	}
+	return title
+}
+
+// A Rule says when two headlines of one group tell one story.
+type Rule struct {
+	Similarity float64
+	Window     time.Duration
+}
+
+// A Headline is what a story is known by.
+type Headline struct {
+	store.Arrival
+
+	words []string
+	facts *likeness.Facts // read when first needed
+	again bool            // it tells a story anew
+	first bool            // no earlier one tells the same
+}
+
+// Read reads the headline of an arrival.
+func Read(a store.Arrival) *Headline {
+	return &Headline{Arrival: a, words: wordsOf(a.Text), again: Amends(a.Text)}
+}
+
+func (h *Headline) read() likeness.Facts {
+	if h.facts == nil {
+		facts := likeness.Of(plain(h.Text))
+		h.facts = &facts
+	}
+	return *h.facts
+}
+
+// Same tells whether b, who came later, tells the same story as a. Where only their facts
+// tell them apart it names the guard of package likeness that says so.
+func (r Rule) Same(a, b *Headline) (same bool, guard string) {
+	if b.again || b.At.Sub(a.At) >= r.Window || alike(a.words, b.words) < r.Similarity {
+		return false, ""
+	}
+	guard = a.read().Differs(b.read())
+	return guard == "", guard
+}
+
+// A row is a group of headlines in their order, and which of them were first. What it
+// decides depends on the order and nothing else, so that all who have it agree.
+type row []*Headline
+
+// extend takes in arrivals of which r has the beginning.
+func (r *row) extend(rule Rule, all []store.Arrival) {
+	for _, a := range all[min(len(*r), len(all)):] {
+		h := Read(a)
+		first, _ := r.judge(rule, h, len(*r))
+		h.first = first == nil
+		*r = append(*r, h)
+	}
+}
+
+// judge returns whoever of the first n told the story of h; nil if h is the first. Guards
+// are those that kept similar ones apart.
+func (r row) judge(rule Rule, h *Headline, n int) (first *Headline, guards []string) {
+	for _, earlier := range r[:n] {
+		if !earlier.first || parts(earlier.ID, h.ID) {
+			continue
+		}
+		same, guard := rule.Same(earlier, h)
+		if same {
+			return earlier, nil
+		}
+		if guard != "" && !slices.Contains(guards, guard) {
+			guards = append(guards, guard)
+		}
+	}
+	return nil, guards
+}
+
+// parts reports whether two messages were one that was split: see [flows.Message.Split].
+func parts(a, b string) bool {
+	whole := func(id string) string {
+		if i := strings.LastIndexByte(id, '.'); i > 0 && strings.Trim(id[i+1:], "0123456789") == "" {
+			return id[:i]
+		}
+		return id
+	}
+	return a != b && whole(a) == whole(b)
+}
+
+// amended returns what h, which tells a story anew, is about: of the first n, however old
+// and whatever the facts, which are what is corrected, the one most like it.
+func (r row) amended(rule Rule, h *Headline, n int) (first *Headline) {
+	best := rule.Similarity
+	for _, earlier := range r[:n] {
+		s := alike(earlier.words, h.words)
+		if earlier.first && (s > best || first == nil && s >= best) {
+			best, first = s, earlier
+		}
+	}
+	return first
+}
+
+// group is what a headline is compared within: those of the same companies, or where it
+// names none, those with the same longest word, if it has so many words that another company's
+// can hardly be like it. Empty is none.
+func group(it *news.Item, words []string) string {
+	switch {
+	case len(words) < fewest:
+		return ""
+	case len(it.Tickers) > 0:
+		tickers := slices.Compact(slices.Sorted(slices.Values(it.Tickers)))
+		return "t:" + strings.Join(tickers, ",")
+	case len(words) < fewest+1:
+		return ""
+	}
+	return "w:" + slices.MaxFunc(words, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(b, a)) })
+}
+
+// Group is [group] of an item's headline.
+func Group(it *news.Item) string { return group(it, wordsOf(headline(it))) }
+
+// headline is what is kept of a title.
+func headline(it *news.Item) string {
+	const longest = 300
+	title := strings.Join(strings.Fields(strings.ToValidUTF8(it.Title[:min(len(it.Title), 4*longest)], "")), " ")
+	if len(title) > longest {
+		title = strings.ToValidUTF8(title[:longest], "")
+	}
+	return title
+}

@@ -112,7 +112,7 @@ func build(item *news.Item, card Card, fields ...Field) Card {
 	card.Banner = banner(item)
 	card.Description = summary(item)
 	card.Timestamp = published(item)
-	for _, f := range append([]Field{source(item), why(item), filing(item)}, fields...) {
+	for _, f := range append([]Field{source(item), why(item), filing(item), found(item)}, fields...) {
 		if f.Value != "" {
 			card.Fields = append(card.Fields, f)
 		}

@@ -16,6 +16,7 @@ func edgarItem() *news.Item {
 		Source: "edgar", Form: "8-K/A", Items: []string{"1.03", "3.01", "2.04", "5.02", "8.01", "9.01"}, Tickers: []string{"FRTL"},
 		Title:   "8-K/A - FORTALIS MINING CORP (0001900333) (Filer)",
 		Summary: "Filed: 1999-12-31 AccNo: 0001900333-99-000001 Size: 1 MB Item 1.03: Bankruptcy or Receivership Item 3.01: Notice of Delisting",
+		Figures: []string{"Revenue $57.0 billion (Q3 2025), was $61.2 billion", "EPS (diluted) -$0.42 (Q3 2025)", "\u200b", "Deal value $2.50 billion", "🟢 <@1>", "a", "b", "c"},
 		Score:   -1.5, Reasons: []string{"item 1.03 -1.00", "item 3.01 -0.60", "capital_return: special dividend +0.40", "source edgar ×1.20"},
 	}
 }

@@ -62,6 +62,21 @@ func filing(item *news.Item) Field {
 	return Field{Name: "Filing", Value: strings.Join(lines, "\n"), Inline: true, spare: 3}
 }
 
+// found lists the key numbers found in the text.
+func found(item *news.Item) Field {
+	const most = 6
+	var lines []string
+	for _, figure := range item.Figures[:min(len(item.Figures), most)] {
+		if line := short(figure, 90); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if more := len(item.Figures) - most; more > 0 {
+		lines = append(lines, "and "+count(more)+" more")
+	}
+	return Field{Name: "Figures", Value: strings.Join(lines, "\n"), Inline: true, spare: 1}
+}
+
 // itemNames are the items of an 8-K in a few words.
 var itemNames = map[string]string{
 	"1.01": "Material agreement",

@@ -65,7 +65,7 @@ func claims(said string, a *news.Analysis) []figure {
 
 // missingFigures are those of want that item does not have.
 func missingFigures(want []figure, item *news.Item) []figure {
-	texts := slices.Concat(textsOf(item), item.Items, item.Tickers, []string{item.Form})
+	texts := slices.Concat(textsOf(item), item.Figures, item.Items, item.Tickers, []string{item.Form})
 	for _, text := range texts {
 		want = lookUp(want, text, nextFigure, 1)
 	}

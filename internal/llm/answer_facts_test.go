@@ -164,6 +164,19 @@ func TestUnverifiedLooksEverywhere(t *testing.T) {
 
 // Sentences of real filings, as a model would repeat them, have nothing that their filing
 // does not have; with figures changed, nearly all of them do.
+// A figure found in a part of the filing that the model is not shown is one of the item's.
+func TestFiguresOfTheItemAreVerified(t *testing.T) {
+	const said = "Revenue was $57.0 billion."
+	item := &news.Item{Title: "Acme reports"}
+	if got := factsOf(t, said, item); len(got) != 1 {
+		t.Errorf("%q, want that nothing says so", got)
+	}
+	item.Figures = []string{"Revenue $57.0 billion (Q3 2025)"}
+	if got := factsOf(t, said, item); len(got) != 0 {
+		t.Errorf("%q, want nothing", got)
+	}
+}
+
 func TestUnverifiedOnRealFilings(t *testing.T) {
 	files, _ := filepath.Glob("../../../shared/data/edgar/8-K/items/*")
 	if len(files) == 0 {

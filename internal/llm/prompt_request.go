@@ -128,6 +128,7 @@ func appendItem(b []byte, item *news.Item, maxText int) []byte {
 	w.label("form", item.Form)
 	w.labels("items", item.Items)
 	w.labels("tickers", item.Tickers)
+	w.labels("figures", item.Figures)
 	w.text("title", item.Title)
 	w.text("summary", item.Summary)
 	w.text("body", item.Body)

@@ -494,11 +494,11 @@ func TestLongItemIsCutOpenly(t *testing.T) {
 func TestRequest(t *testing.T) {
 	item := &news.Item{
 		Source: "wire", Published: time.Date(2026, 11, 2, 9, 30, 0, 0, time.FixedZone("", -4*3600)), Form: "8-K", Items: []string{"2.02", "9.01"},
-		Tickers: []string{"ACME"}, Title: "AT&T <b>\"wins\"</b>", Summary: "s", Body: "first\n\nsecond",
+		Tickers: []string{"ACME"}, Figures: []string{"Revenue $5 million (Q3 2025)"}, Title: "AT&T <b>\"wins\"</b>", Summary: "s", Body: "first\n\nsecond",
 	}
 	r := mustRequest(t, item)
 	want := "<item>\n{\n \"source\": \"wire\",\n \"published\": \"2026-11-02T13:30:00Z\",\n \"form\": \"8-K\",\n \"items\": [\"2.02\",\"9.01\"],\n" +
-		" \"tickers\": [\"ACME\"],\n \"title\": \"AT&T \\u003cb\\u003e\\\"wins\\\"\\u003c/b\\u003e\",\n \"summary\": \"s\",\n \"body\": \"first\\n\\nsecond\"\n}\n</item>"
+		" \"tickers\": [\"ACME\"],\n \"figures\": [\"Revenue $5 million (Q3 2025)\"],\n \"title\": \"AT&T \\u003cb\\u003e\\\"wins\\\"\\u003c/b\\u003e\",\n \"summary\": \"s\",\n \"body\": \"first\\n\\nsecond\"\n}\n</item>"
 	if diff := cmp.Diff(want, r.Prompt); diff != "" {
 		t.Errorf("prompt (-want +got):\n%s", diff)
 	}

@@ -16,6 +16,10 @@
 // cannot be had costs the comparison and nothing else: the management's discussion then
 // comes first. Meta has the accession number of the one compared with under "compared".
 //
+// With wait: false nothing is parked or tried again: filings go on as they came. That is for
+// a place before the alert, where news must not wait for EDGAR, if another fetch_filing
+// stands further on.
+//
 // # Second delivery
 //
 // Submissions are kept on disk, under their accession numbers, for 90 days. A message that
@@ -53,6 +57,7 @@ type Config struct {
 	MaxSize  config.Size   `yaml:"max_size" doc:"how much is read of a submission; the filing and its exhibits come first in it"`
 	MaxText  config.Size   `yaml:"max_text" doc:"how long a body may become; what matters most comes first, and the rest is left out"`
 	Compare  bool          `yaml:"compare" doc:"whether a 10-K or 10-Q is told by what changed since the one of a year before"`
+	Wait     bool          `yaml:"wait" doc:"whether filings wait while EDGAR is down or does not have them yet; false lets them go on without text, for a fetch_filing further on"`
 	Keep     time.Duration `yaml:"keep" doc:"how long submissions are kept on disk"`
 	Space    config.Size   `yaml:"space" doc:"how much of the disk they may take; the oldest go first"`
 }
@@ -64,6 +69,7 @@ var Defaults = Config{
 	MaxSize:  10 << 20,
 	MaxText:  24 << 10,
 	Compare:  true,
+	Wait:     true,
 	Keep:     90 * 24 * time.Hour,
 	Space:    2 << 30,
 }
@@ -165,6 +171,9 @@ func (s *stage) fill(ctx context.Context, m *flows.Message) error {
 	submission, err := s.submission(ctx, f)
 	var missing *client.MissingError
 	switch {
+	case err != nil && !s.config.Wait && !errors.Is(ctx.Err(), context.Canceled):
+		s.log.Debug("filing_not_waited_for", "id", m.ID, "accession", f.Accession, "error", err)
+		return nil
 	case errors.As(err, &missing):
 		if wait := untilShown(m.Item); wait > 0 {
 			return flows.RetryAfter(err, wait)

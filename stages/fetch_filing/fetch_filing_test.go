@@ -278,6 +278,25 @@ func TestOutagesPark(t *testing.T) {
 	}
 }
 
+// Before the alert nothing waits for EDGAR; the stage further on does.
+func TestWithoutWaitingFilingsGoOnAsTheyCame(t *testing.T) {
+	for name, answer := range map[string]func(http.ResponseWriter){
+		"busy":     func(w http.ResponseWriter) { w.WriteHeader(503) },
+		"refusing": func(w http.ResponseWriter) { w.WriteHeader(403); w.Write([]byte(edgartest.TrafficPage)) },
+		"missing":  func(w http.ResponseWriter) { w.WriteHeader(404) },
+	} {
+		s := serve(t, release)
+		s.Fault(func(w http.ResponseWriter, r *http.Request) bool { answer(w); return true })
+		build, log := building(t, s, func(c *Config) { c.Wait = false })
+		it := item(0)
+		it.Published = time.Now()
+		want := *it
+		if m := process(t, build(), it); cmp.Diff(&want, m.Item) != "" || m.Outcome().Fate != flows.Unsettled || len(m.Meta) != 0 || log.String() != "" {
+			t.Errorf("%s: %+v became %+v with %v, logged %q", name, want, m.Item, m.Meta, log)
+		}
+	}
+}
+
 func TestInterruptedIsNotFailed(t *testing.T) {
 	s := serve(t, release)
 	build, _ := building(t, s, nil)

@@ -51,7 +51,8 @@ func TestComponentsAreDescribed(t *testing.T) {
 	}
 }
 
-// What describe shows can be pasted, and defaults are good where nothing is required.
+// What describe shows can be pasted, and defaults are good where nothing is required. An rss
+// source requires one of two.
 func TestExamplesParse(t *testing.T) {
 	parts := partsOf(everything())
 	parse := func(t *testing.T, p part) {
@@ -66,7 +67,7 @@ func TestExamplesParse(t *testing.T) {
 	}
 	for _, p := range parts {
 		t.Run(p.Section+"/"+p.Name, func(t *testing.T) { parse(t, p) })
-		if p.Name != "topic" && !slices.ContainsFunc(p.Fields, func(f config.Field) bool { return f.Required }) {
+		if p.Name != "topic" && p.Name != "rss" && !slices.ContainsFunc(p.Fields, func(f config.Field) bool { return f.Required }) {
 			p.Example = "- " + p.Name
 			t.Run(p.Section+"/"+p.Name+"/defaults", func(t *testing.T) { parse(t, p) })
 		}

@@ -115,6 +115,7 @@ func writeSample(path string, now time.Time) error {
 	for _, item := range items {
 		if !item.Published.IsZero() {
 			item.Published = item.Published.Add(now.Sub(latest)).UTC().Truncate(time.Second)
+			item.Received = item.Published // it came at once, then
 		}
 		if err := json.NewEncoder(&out).Encode(item); err != nil {
 			return err
@@ -166,6 +167,6 @@ cached      %6d
 unavailable %6d
 poisoned    %6d
 seconds     %8.1f
-`, segments[0].In, dropped["dedupe"], dropped["prescale"]+dropped["filter"], announced,
+`, segments[0].In, dropped["dedupe"], dropped["freshness"]+dropped["prescale"]+dropped["filter"], announced,
 		t.analysed.Load(), t.cached.Load(), t.unavailable.Load(), poisoned, took.Seconds())
 }

@@ -62,7 +62,7 @@ func engineFacts(e *flows.Engine) operator.Facts {
 		switch s.Kind {
 		case "dedupe":
 			f.Duplicates += dropped
-		case "prescale", "filter":
+		case "freshness", "prescale", "filter":
 			f.Filtered += dropped
 		case "announce":
 			announces = true

@@ -22,6 +22,7 @@ import (
 	"catalyst/sinks/discord"
 	"catalyst/sources/edgar"
 	"catalyst/stages/batch"
+	"catalyst/stages/freshness"
 	llmrouter "catalyst/stages/llm_router"
 	"catalyst/stages/prescale"
 	semanticcache "catalyst/stages/semantic_cache"
@@ -173,6 +174,10 @@ func TestEachVariableHasItsEffect(t *testing.T) {
 
 		{"FEATURE_RSS", "0", nil, both("globenewswire", "prnewswire"), yes, no},
 		{"FEATURE_EDGAR", "1", map[string]string{"EDGAR_CONTACT": "Example news@example.com"}, there("edgar-8k"), false, true},
+		{"FEATURE_HALTS", "1", nil, there("nasdaq_halts"), false, true},
+		{"FEATURE_FRESHNESS", "0", nil, there("freshness"), true, false},
+		{"NEWS_MAX_AGE_MINUTES", "30", nil, func(p *flows.Plan, _ *resources) any { return stageConfig[freshness.Config](p).News }, 10 * time.Minute, 30 * time.Minute},
+		{"SEC_MAX_AGE_MINUTES", "60", nil, func(p *flows.Plan, _ *resources) any { return stageConfig[freshness.Config](p).Filings }, 8 * time.Hour, time.Hour},
 		{"FEATURE_DEDUPE", "0", nil, there("dedupe"), true, false},
 		{"FEATURE_PRESCALE", "0", nil, there("prescale"), true, false},
 		{"FEATURE_PROGRESSIVE_ALERTS", "0", nil, there("announce"), true, false},

@@ -20,6 +20,8 @@ func TestKillNine(t *testing.T) {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, place, discordtest.Config{Latency: 3 * time.Millisecond}, top("sources: []"))
+			// The dead keep their places at the model for 15 s, as it may still work for them.
+			w.env["LLM_MAX_CONCURRENT"] = "1000"
 			w.model.Always(llmtest.Step{Delay: 3 * time.Millisecond})
 			items, titles := newsworthy(eligible)
 			items = append(items, noise(600)...)

@@ -102,6 +102,9 @@ type Analysis struct {
 	Risk       string    `json:"risk,omitempty" expr:"risk"`       // low, medium, high
 	Urgency    string    `json:"urgency,omitempty" expr:"urgency"` // low, medium, high, critical
 	Horizon    string    `json:"horizon,omitempty" expr:"horizon"` // intraday, days, weeks, months
+	// Details are what a model was asked besides because of what the item is: the revenue of a
+	// quarter, who leaves. In the order to be shown; only what the text says is there.
+	Details []Detail `json:"details,omitempty" expr:"details"`
 
 	// Who answered, and at what cost.
 	Provider  string        `json:"provider,omitempty" expr:"provider"`
@@ -112,7 +115,8 @@ type Analysis struct {
 	Latency   time.Duration `json:"latency_ns,omitempty" expr:"latency"`
 	At        time.Time     `json:"at,omitzero" expr:"at"`
 
-	// Unverified lists figures and tickers of the verdict that the item's text does not have.
+	// Unverified lists figures, tickers and names of the verdict that the item's text does not
+	// have.
 	Unverified []string `json:"unverified,omitempty" expr:"unverified"`
 
 	// Why this provider answered ("chars < 1000"; "after ollama: overloaded"), and after
@@ -127,6 +131,13 @@ type Analysis struct {
 
 	// Cached is set when the verdict was given for another, equivalent item.
 	Cached *Cached `json:"cached,omitempty" expr:"cached"`
+}
+
+// A Detail is one thing that a model found in an item.
+type Detail struct {
+	Name  string `json:"name" expr:"name"`   // as in the answer: revenue_yoy
+	Label string `json:"label" expr:"label"` // for people: Revenue, year over year
+	Value string `json:"value" expr:"value"`
 }
 
 // Cached says where a verdict that was not asked for came from.

@@ -18,7 +18,8 @@ func fullItem() *Item {
 		Score: -0.35, Reasons: []string{"dilution"},
 		Analysis: &Analysis{
 			Direction: Bullish, Score: 0.5, Confidence: 0.9, Latency: time.Second, At: at,
-			Cached: &Cached{Key: "k", Similarity: 0.97, At: at},
+			Details: []Detail{{Name: "revenue", Label: "Revenue", Value: "$5 million"}},
+			Cached:  &Cached{Key: "k", Similarity: 0.97, At: at},
 		},
 	}
 }

@@ -8,7 +8,31 @@ import (
 	"unicode/utf8"
 )
 
-// Tickers returns the US listings that text names in a form that cannot be an
+// Where a ticker was found: the values of [Item.TickersFrom].
+const (
+	FromFeed     = "feed"     // the source said so
+	FromXBRL     = "xbrl"     // the cover page of a filing
+	FromCIK      = "cik"      // the company that filed, by the SEC's number
+	FromExchange = "exchange" // the text, "(NASDAQ: ABC)"
+	FromCashtag  = "cashtag"  // the text, "$ABC"
+)
+
+// A Mention is a ticker that a text names.
+type Mention struct {
+	Symbol string
+	From   string // FromExchange or FromCashtag
+}
+
+// Tickers returns the symbols of [Mentions].
+func Tickers(text string) []string {
+	var symbols []string
+	for _, m := range Mentions(text) {
+		symbols = append(symbols, m.Symbol)
+	}
+	return symbols
+}
+
+// Mentions returns the US listings that text names in a form that cannot be an
 // ordinary word: after an exchange, "(NASDAQ: ABC)", or as a cashtag, "$ABC".
 // They come in the order found, each once, with a hyphen before the class
 // of a share: BRK-B.
@@ -17,12 +41,12 @@ import (
 // stands at its beginning, and text made to keep us busy has nothing but colons.
 // Capitals alone are never a ticker. A listing elsewhere is never a US one:
 // "TSX: BGI.UN" is not BGI, and neither is "$BGI.UN".
-func Tickers(text string) []string {
-	text = cut(text, 64<<10)
-	var found []string
-	add := func(symbol string) {
-		if symbol != "" && !slices.Contains(found, symbol) {
-			found = append(found, symbol)
+func Mentions(text string) []Mention {
+	text = spaces.Replace(cut(text, 64<<10))
+	var found []Mention
+	add := func(symbol, from string) {
+		if symbol != "" && !slices.ContainsFunc(found, func(m Mention) bool { return m.Symbol == symbol }) {
+			found = append(found, Mention{symbol, from})
 		}
 	}
 	colons := 1000
@@ -33,21 +57,24 @@ func Tickers(text string) []string {
 				continue
 			}
 			if start, ok := exchangeBefore(text, at); ok {
-				listed(text, start, at+1, add)
+				listed(text, start, at+1, func(symbol string) { add(symbol, FromExchange) })
 			}
 		case '$':
-			add(cashtag(text, at+1))
+			add(cashtag(text, at+1), FromCashtag)
 		}
 	}
 	return found
 }
 
+// spaces that do not break a line are spaces.
+var spaces = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2007", " ")
+
 const (
-	gap = `[\s\x{00a0}\x{202f}]*`
+	gap = `\s*`
 
 	usExchange = `(?:NASDAQ(?:[- ]?(?:GS|GM|CM|CMS|NM|NGS|Global Select(?: Market)?|Global Market|Capital Market|Stock Market))?` +
-		`|NYSE(?:[- ]?(?:American|MKT|Arca|Amex))?|New York Stock Exchange|AMEX` +
-		`|(?:Other )?OTC(?:[- ]?(?:QB|QX|ID|PK|BB|Pink|Pink Sheets|Markets|MKTS|Link))?|Pink Sheets|CBOE(?: BZX)?|BATS)`
+		`|NYSE(?:[- ]?(?:American|MKT|Arca|Amex|Texas|National))?|New York Stock Exchange|AMEX` +
+		`|(?:Other )?OTC(?:[- ]?(?:QB|QX|ID|PK|BB|Pink|Pink Sheets|Markets(?: Group)?|MKTS|Link))?|Pink Sheets|CBOE(?: BZX)?|BATS)`
 
 	// foreignExchange matters only where it shares a colon with an American one.
 	foreignExchange = `(?:TSX(?:[- ]?V(?:enture)?)?|TSE|CSE|NEO|Cboe Canada|ASX|LSE|AIM|HKEX|SEHK|FRA|FSE|FWB|Frankfurt|XETRA|Euronext(?: [A-Z][a-z]+)?|TASE|SIX|JSE|NSE|BSE|SGX|BMV|BVL|NZX|OSE|Toronto)`
@@ -56,7 +83,7 @@ const (
 )
 
 // exchange is an American exchange, alone or in a row with others, at the end of a text.
-var exchange = regexp.MustCompile(`(?i:\b` + usExchange + `(?:` + join + `(?:` + usExchange + `|` + foreignExchange + `))*` + gap + `$)`)
+var exchange = regexp.MustCompile(`(?i:\b` + usExchange + `(?:` + join + `(?:` + usExchange + `|` + foreignExchange + `))*(?: (?:ticker )?symbol| ticker)?` + gap + `$)`)
 
 // exchangeBefore returns where the exchanges named right before text[at:] begin. It looks
 // back only as far as a long row of them, which makes it cheap: colons are rare.
@@ -77,8 +104,13 @@ func listed(text string, start, colon int, add func(string)) {
 	rest := text[colon:]
 	for first := true; ; first = false {
 		symbol, after := readSymbol(strings.TrimPrefix(strings.TrimLeftFunc(rest, blank), "$"))
+		if class := spacedClass.FindString(after); bracketed && symbol != "" && class != "" {
+			symbol, after = symbol+"."+strings.ReplaceAll(class, " ", ""), after[len(class):]
+		}
 		next := strings.TrimLeftFunc(after, blank)
 		switch {
+		case !bracketed && capitals(next) > 1 && after != next && wordEnds(next[capitals(next):]): // a headline in capitals
+			return
 		case symbol == "" || strings.HasPrefix(next, ":"): // prose, or the next exchange
 			return
 		case first && (bracketed || len(symbol) > 1 || len(next) == len(after)):
@@ -99,6 +131,10 @@ func listed(text string, start, colon int, add func(string)) {
 		}
 	}
 }
+
+// spacedClass is a class behind a space, "ABC PRC", which only the end of a symbol can tell
+// from a word.
+var spacedClass = regexp.MustCompile(`^ (?:WS|WT|PR ?[A-Z])\b`)
 
 // inBrackets reports whether a bracket is open at the end of text. A parenthesis
 // that is this long has lost its end.
@@ -155,17 +191,42 @@ var classes = map[string]bool{
 	"U": true, "R": true, "W": true, "WS": true, "WT": true,
 }
 
-// usable returns a symbol with a hyphen before its class; empty if it is no symbol of
-// a US listing.
+// usable returns a symbol with a hyphen before its class, a preferred share's as -PC; empty
+// if it is no symbol of a US listing, or stands for none.
 func usable(symbol string) string {
 	i := strings.IndexAny(symbol, ".-/")
-	switch {
-	case i < 0:
+	if i < 0 {
+		if symbol == "TBD" || symbol == "TBA" {
+			return ""
+		}
 		return symbol
-	case classes[symbol[i+1:]]:
-		return symbol[:i] + "-" + symbol[i+1:]
 	}
-	return ""
+	class := symbol[i+1:]
+	switch {
+	case symbol == "N/A":
+		return ""
+	case classes[class]:
+	case len(class) == 3 && class[:2] == "PR":
+		class = "P" + class[2:]
+	case len(class) == 2 && class[0] == 'P' && symbol[i] == '-': // MC.PA is listed in Paris
+	default:
+		return ""
+	}
+	return symbol[:i] + "-" + class
+}
+
+// Symbol returns a ticker as a source writes it in the form that [Item.Tickers] has: "brk.b"
+// is BRK-B. It is empty for what is no symbol of a US listing.
+func Symbol(ticker string) string {
+	ticker = strings.ToUpper(strings.TrimPrefix(strings.TrimSpace(spaces.Replace(ticker)), "$"))
+	if name, after, ok := strings.Cut(ticker, " "); ok {
+		ticker = name + "." + strings.ReplaceAll(after, " ", "")
+	}
+	symbol, rest := readSymbol(ticker)
+	if rest != "" {
+		return ""
+	}
+	return usable(symbol)
 }
 
 func capitals(s string) int {

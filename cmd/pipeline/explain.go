@@ -19,7 +19,7 @@ import (
 
 func (a *app) explainCommand() *cobra.Command {
 	c := &cobra.Command{Use: "explain", Short: "Say what would become of an item, and why"}
-	c.AddCommand(a.explainRouteCommand())
+	c.AddCommand(a.explainRouteCommand(), a.explainPrescaleCommand())
 	asGroup(c)
 	return c
 }

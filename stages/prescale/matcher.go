@@ -1,7 +1,6 @@
 package prescale
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,7 +13,8 @@ import (
 // agreement".
 //
 // It is a trie over words. Steps of all phrases live in one map, so that a word
-// that starts no phrase, which most do, costs one look-up.
+// that starts no phrase, which most do, costs one look-up; how many phrases there
+// are does not matter.
 type matcher struct {
 	words   map[string]uint32 // numbered from 1
 	steps   map[step]int32    // to states; state 0 is the root
@@ -27,23 +27,27 @@ type step struct {
 	word  uint32
 }
 
-// A phrase is a line of the lexicon and the group it belongs to.
+// A phrase is a sequence of words and what they are used for.
 type phrase struct {
-	text  string
-	group int
+	text string
+	uses []use
 }
 
-// maxPhrase is the most words a phrase may have.
-const maxPhrase = 12
+// A use is what a phrase means: a group of the scale, with a weight if it is a category.
+type use struct {
+	group  int
+	weight float64
+	start  bool // only at the start of the title
+}
 
 func newMatcher() *matcher {
 	return &matcher{words: map[string]uint32{}, steps: map[step]int32{}, ends: []int32{-1}}
 }
 
-// add adds a phrase. Of two equal ones the second counts.
-func (m *matcher) add(words []string, p phrase) {
+// add adds a phrase, or a use of one. Of two uses by the same group the second counts.
+func (m *matcher) add(s sequence, u use) {
 	state := int32(0)
-	for _, w := range words {
+	for _, w := range s.words {
 		at := step{state, m.intern(w)}
 		next, ok := m.steps[at]
 		if !ok {
@@ -53,8 +57,18 @@ func (m *matcher) add(words []string, p phrase) {
 		}
 		state = next
 	}
-	m.ends[state] = int32(len(m.phrases))
-	m.phrases = append(m.phrases, p)
+	if m.ends[state] < 0 {
+		m.ends[state] = int32(len(m.phrases))
+		m.phrases = append(m.phrases, phrase{text: strings.Join(s.words, " ")})
+	}
+	p := &m.phrases[m.ends[state]]
+	for i := range p.uses {
+		if p.uses[i].group == u.group && p.uses[i].start == u.start {
+			p.uses[i] = u
+			return
+		}
+	}
+	p.uses = append(p.uses, u)
 }
 
 func (m *matcher) intern(word string) uint32 {
@@ -66,22 +80,31 @@ func (m *matcher) intern(word string) uint32 {
 	return n
 }
 
-// A hit is a phrase found in tokens[from:to].
+// A hit is a phrase found in tokens[from:to]. Within is the longer phrase that it is a
+// part of, if there is one: then it does not count.
 type hit struct {
 	phrase   *phrase
 	from, to int
+	within   *phrase
 }
 
-// find calls found for every phrase in text, from left to right.
+// find calls found for every phrase in text, from left to right, with the text's tokens.
 func (m *matcher) find(text string, found func(tokens []token, h hit)) {
 	var space [192]token
 	tokens := m.tokens(space[:0], text)
-	covered := 0
+	var last hit
 	for from := range tokens {
-		if end, to := m.longest(tokens, from); end >= 0 && to > covered {
-			covered = to
-			found(tokens, hit{&m.phrases[end], from, to})
+		end, to := m.longest(tokens, from)
+		if end < 0 {
+			continue
 		}
+		h := hit{phrase: &m.phrases[end], from: from, to: to}
+		if to <= last.to {
+			h.within = last.phrase
+		} else {
+			last = h
+		}
+		found(tokens, h)
 	}
 }
 
@@ -106,17 +129,11 @@ func (m *matcher) longest(tokens []token, from int) (end int32, to int) {
 	return end, to
 }
 
-// A token is a word of a text.
-type token struct {
-	word    uint32 // 0 if no phrase has it
-	capital bool   // it starts with a capital letter
-	first   bool   // it starts a sentence
-}
-
 // tokens appends the words of text to out.
 func (m *matcher) tokens(out []token, text string) []token {
 	var space [64]byte
 	first := true
+	whole := text
 	for {
 		gap, word, rest := cutWord(text)
 		if word == "" {
@@ -125,84 +142,15 @@ func (m *matcher) tokens(out []token, text string) []token {
 		text = rest
 		first = first || endsSentence(gap)
 		initial, _ := utf8.DecodeRuneInString(word)
+		to := len(whole) - len(rest)
 		out = append(out, token{
 			word:    m.words[string(appendLower(space[:0], word))],
 			capital: unicode.IsUpper(initial),
 			first:   first,
+			bracket: strings.ContainsAny(gap, "(["),
+			from:    int32(to - len(word)),
+			to:      int32(to),
 		})
 		first = false
-	}
-}
-
-// cutWord cuts text around its first word; word is empty if there is none. The
-// possessive s is no word.
-func cutWord(text string) (gap, word, rest string) {
-	start := strings.IndexFunc(text, inWord)
-	if start < 0 {
-		return text, "", ""
-	}
-	gap, rest = text[:start], text[start:]
-	end := strings.IndexFunc(rest, func(r rune) bool { return !inWord(r) })
-	if end < 0 {
-		end = len(rest)
-	}
-	word, rest = rest[:end], rest[end:]
-	if (word == "s" || word == "S") && (gap == "'" || gap == "’") {
-		return cutWord(rest)
-	}
-	return gap, word, rest
-}
-
-func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-
-func endsSentence(gap string) bool {
-	return strings.ContainsAny(gap, ";!?\n") || strings.Contains(gap, ". ") || strings.Contains(gap, ": ")
-}
-
-func appendLower(out []byte, word string) []byte {
-	for _, r := range word {
-		out = utf8.AppendRune(out, unicode.ToLower(r))
-	}
-	return out
-}
-
-// variants returns the word sequences that a line of the lexicon stands for.
-// "wins|won contract" is "wins contract" and "won contract".
-func variants(line string) ([][]string, error) {
-	const most = 512
-	all := [][]string{nil}
-	for _, field := range strings.Fields(line) {
-		var longer [][]string
-		for _, alternative := range strings.Split(field, "|") {
-			words := split(alternative)
-			if len(words) == 0 {
-				return nil, fmt.Errorf("%q has an alternative without a word", line)
-			}
-			for _, before := range all {
-				longer = append(longer, append(before[:len(before):len(before)], words...))
-			}
-		}
-		if all = longer; len(all) > most {
-			return nil, fmt.Errorf("%q stands for more than %d phrases", line, most)
-		}
-	}
-	for _, words := range all {
-		if len(words) == 0 || len(words) > maxPhrase {
-			return nil, fmt.Errorf("%q has %d words, want 1 to %d", line, len(words), maxPhrase)
-		}
-	}
-	return all, nil
-}
-
-// split returns the words of text, in lower case.
-func split(text string) []string {
-	var words []string
-	for {
-		_, word, rest := cutWord(text)
-		if word == "" {
-			return words
-		}
-		words = append(words, string(appendLower(nil, word)))
-		text = rest
 	}
 }

@@ -28,7 +28,6 @@ import (
 
 	"catalyst/flows"
 	"catalyst/internal/metrics"
-	"catalyst/internal/news"
 )
 
 var judged = metrics.Counter("prescale_items_total",
@@ -41,18 +40,17 @@ func Kind() flows.StageKind {
 		Doc:     "scores items by keywords and drops what is not worth a model's time",
 		Example: "- prescale: {min: 0.20}",
 	}, DefaultConfig, func(b *flows.Build, c Config) (flows.Stage, error) {
-		scorer, err := newScorer(c)
+		scale, err := NewScale(c)
 		if err != nil {
 			return nil, err
 		}
-		return &stage{Config: c, scorer: scorer, log: b.Logger}, nil
+		return &stage{scale: scale, log: b.Logger}, nil
 	})
 }
 
 type stage struct {
-	Config
-	scorer *scorer
-	log    *slog.Logger
+	scale *Scale
+	log   *slog.Logger
 }
 
 func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.Message, error) {
@@ -61,12 +59,13 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 	}
 	eligible := make([]*flows.Message, 0, len(batch))
 	for _, m := range batch {
-		reason, err := s.judge(m.Item)
+		v, err := s.scale.Weigh(m.Item)
+		m.Item.Score, m.Item.Reasons = v.Score, v.Reasons()
 		switch {
 		case err != nil:
 			m.Fail(flows.Permanent(err))
-		case reason != "":
-			m.Drop(reason)
+		case v.Drop != "":
+			m.Drop(v.Drop)
 		default:
 			eligible = append(eligible, m)
 		}
@@ -76,25 +75,4 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 	judged.WithLabelValues("skipped").Add(float64(skipped))
 	s.log.InfoContext(ctx, "llm_batch_filter", "total", len(batch), "llm_eligible", len(eligible), "skipped", skipped)
 	return eligible, nil
-}
-
-// judge scores an item and returns why it is to be dropped; empty if it goes on.
-func (s *stage) judge(item *news.Item) (reason string, err error) {
-	v := s.scorer.score(item)
-	item.Score, item.Reasons = v.score, v.reasons
-	always := false
-	if !s.Always.IsZero() {
-		if always, err = s.Always.Match(item); err != nil {
-			return "", err
-		}
-	}
-	switch {
-	case always:
-		return "", nil
-	case v.noise:
-		return "noise", nil
-	case v.score >= s.Min, v.negative < 0 && v.negative <= s.StrongNegative:
-		return "", nil
-	}
-	return "below min", nil
 }

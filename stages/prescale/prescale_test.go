@@ -3,6 +3,9 @@ package prescale
 import (
 	"bytes"
 	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,7 +13,8 @@ import (
 
 	"catalyst/flows"
 	"catalyst/flows/flowstest"
-	"catalyst/internal/config"
+	"catalyst/internal/edgar/edgartest"
+	"catalyst/internal/eval"
 	"catalyst/internal/news"
 )
 
@@ -24,6 +28,16 @@ func testScorer(tb testing.TB, c Config) *stage {
 		tb.Fatal(err)
 	}
 	return s.(*stage)
+}
+
+// weigh returns what the configured scale makes of an item.
+func weigh(tb testing.TB, c Config, item *news.Item) Verdict {
+	tb.Helper()
+	v, err := testScorer(tb, c).scale.Weigh(item)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return v
 }
 
 func TestStageContract(t *testing.T) {
@@ -81,23 +95,23 @@ func TestScore(t *testing.T) {
 		item: news.Item{Title: "Dropbox Tankers Warrantyless Jumpstart Fallsburg"},
 		drop: "below min",
 	}, { // a sentence's end ends a phrase
-		item: news.Item{Title: "What the FDA. Approval is elsewhere"},
+		item: news.Item{Title: "Outside the FDA. Approval is elsewhere"},
 		drop: "below min",
 	}, { // the company is called so, nothing happened
 		item: news.Item{Title: "Bankruptcy Capital Partners and Merger Corp move to Ohio"},
 		drop: "below min",
 	}, { // but a verb before a name is news
 		item:    news.Item{Title: "Lakeside acquires Mining Corp"},
-		score:   0.7,
-		reasons: []string{"acquisition: acquires +0.70"},
+		score:   0.25,
+		reasons: []string{"acquisition: acquires +0.25"},
 	}, {
 		item:    news.Item{Title: "Rosen Law Firm urges Lakeside investors to act after bankruptcy"},
 		drop:    "noise",
-		reasons: []string{"noise: rosen law"},
+		reasons: []string{"noise law_firm: rosen law"},
 	}, { // conference attendance
 		item:    news.Item{Title: "Harbor Biotech to present at the Alpine Healthcare Conference"},
 		drop:    "noise",
-		reasons: []string{"noise: to present at"},
+		reasons: []string{"noise conference: to present at"},
 	}, { // unless there is news in it
 		item:    news.Item{Title: "Harbor Biotech to present positive Phase 3 data at congress, will present at noon"},
 		score:   0.6,
@@ -121,70 +135,13 @@ func TestScore(t *testing.T) {
 		item: news.Item{Title: "株式会社ハーバー、新薬を発表 \xff\xfe \x00"},
 		drop: "below min",
 	}} {
-		item := c.item
-		reason, err := testScorer(t, DefaultConfig).judge(&item)
-		if err != nil {
-			t.Fatal(err)
+		v := weigh(t, DefaultConfig, &c.item)
+		if v.Drop != c.drop || v.Score != c.score {
+			t.Errorf("%q: score %v, drop %q, want %v and %q", c.item.Title, v.Score, v.Drop, c.score, c.drop)
 		}
-		if reason != c.drop || item.Score != c.score {
-			t.Errorf("%q: score %v, drop %q, want %v and %q", item.Title, item.Score, reason, c.score, c.drop)
+		if diff := cmp.Diff(c.reasons, v.Reasons()); diff != "" {
+			t.Errorf("%q: reasons (−want +got):\n%s", c.item.Title, diff)
 		}
-		if diff := cmp.Diff(c.reasons, item.Reasons); diff != "" {
-			t.Errorf("%q: reasons (−want +got):\n%s", item.Title, diff)
-		}
-	}
-}
-
-func weight(w float64) *float64 { return &w }
-
-func TestTheLexiconCanBeEdited(t *testing.T) {
-	base := news.Item{Title: "Lakeside Foods opens a visitor centre after its purchase order", Source: "local"}
-	for _, c := range []struct {
-		name string
-		edit func(*Config)
-		want float64
-		drop string
-	}{
-		{"as shipped", func(c *Config) {}, 0.45, ""},
-		{"another weight", func(c *Config) { c.Keywords = map[string]Category{"contract": {Weight: weight(0.1)}} }, 0.1, "below min"},
-		{"off", func(c *Config) { c.Keywords = map[string]Category{"contract": {Weight: weight(0)}} }, 0, "below min"},
-		{"a phrase less", func(c *Config) { c.Keywords = map[string]Category{"contract": {Without: []string{"purchase order"}}} }, 0, "below min"},
-		{"a phrase more", func(c *Config) {
-			c.Keywords = map[string]Category{"contract": {Weight: weight(0), Phrases: nil}, "activist": {Phrases: []string{"visitor centre|center"}}}
-		}, 0.45, ""},
-		{"a category more", func(c *Config) {
-			c.Keywords = map[string]Category{"tourism": {Weight: weight(0.5), Phrases: []string{"opens a visitor"}}}
-		}, 0.95, ""},
-		{"a source", func(c *Config) { c.Sources = map[string]float64{"local": 0.1} }, 0.045, "below min"},
-		{"noise", func(c *Config) { c.Noise = []string{"visitor|gift centre|shop"} }, 0, "noise"},
-		{"a higher bar", func(c *Config) { c.Min = 0.5 }, 0.45, "below min"},
-		{"always", func(c *Config) {
-			c.Noise = []string{"visitor centre"}
-			c.Always = condition(t, `source == "local"`)
-		}, 0, ""},
-	} {
-		config := DefaultConfig
-		c.edit(&config)
-		item := base
-		reason, err := testScorer(t, config).judge(&item)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if item.Score != c.want || reason != c.drop {
-			t.Errorf("%s: score %v, drop %q, want %v and %q (%q)", c.name, item.Score, reason, c.want, c.drop, item.Reasons)
-		}
-	}
-}
-
-func TestNotNoise(t *testing.T) {
-	c := DefaultConfig
-	c.NotNoise = []string{"fireside chat"}
-	item := &news.Item{Title: "Fireside chat on the purchase order"}
-	if reason, _ := testScorer(t, DefaultConfig).judge(item); reason != "noise" {
-		t.Fatalf("drop %q as shipped, want noise", reason)
-	}
-	if reason, _ := testScorer(t, c).judge(item); reason != "" {
-		t.Errorf("drop %q without the phrase, want none", reason)
 	}
 }
 
@@ -223,101 +180,174 @@ func TestOneLineForABatch(t *testing.T) {
 	}
 }
 
-func TestValidateReportsEveryFault(t *testing.T) {
-	c := Config{
-		Min:            -1,
-		StrongNegative: 1,
-		Keywords: map[string]Category{
-			"contract": {Weight: weight(99), Phrases: []string{"&"}, Without: []string{"no such phrase"}},
-			"own":      {Phrases: []string{"x"}},
-		},
-		Sources:  map[string]float64{"a": -1},
-		Items:    map[string]float64{"2.02": 11},
-		Forms:    map[string]float64{"8-K": -11},
-		Noise:    []string{"a|&"},
-		NotNoise: []string{"no such noise"},
+// Hostile text neither slows the alert path nor hides or makes news.
+func TestHostileText(t *testing.T) {
+	scale := testScorer(t, DefaultConfig).scale
+	score := func(item *news.Item) float64 {
+		v, err := scale.Weigh(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Score
 	}
-	err := c.Validate()
-	if err == nil {
-		t.Fatal("no fault found")
-	}
-	for _, field := range []string{
-		"min", "strong_negative", "keywords.contract.weight", "keywords.contract.phrases", "keywords.contract.without",
-		"keywords.own.weight", "sources.a", "items.2.02", "forms.8-K", "noise", "not_noise",
+	for _, c := range []struct {
+		name string
+		item news.Item
+		want float64
+	}{
+		{"a title of a megabyte", news.Item{Title: "FDA approves drug. " + strings.Repeat("x ", 1<<19)}, 0.7},
+		{"a title of one word", news.Item{Title: strings.Repeat("x", 1<<20)}, 0},
+		{"news far behind", news.Item{Title: strings.Repeat("x ", 1<<19) + "FDA approves drug"}, 0},
+		{"a word cut in two", news.Item{Title: strings.Repeat("x", maxTitle-5) + " dropbox"}, 0},
+		{"a megabyte of blanks", news.Item{Title: strings.Repeat(" ", 1<<20), Body: "FDA approves drug"}, 0.7},
+		{"hidden characters in words", news.Item{Title: "Lakeside files for bank\u200brup\u00adtcy"}, -1},
+		{"from right to left", news.Item{Title: "\u202eLakeside files for bankruptcy\u202c مرحبا שלום"}, -1},
+		{"no UTF-8", news.Item{Title: "FDA \xff\xfe approves \x80"}, 0.7},
+		{"marks on letters", news.Item{Title: "FDA a\u0301pproves drug"}, 0.7},
+		{"a URL that is none", news.Item{Title: "FDA approves drug", URL: "http://[::1"}, 0.7},
 	} {
-		if !strings.Contains("\n"+err.Error(), "\n"+field+": ") {
-			t.Errorf("no fault of %s in:\n%v", field, err)
+		if got := score(&c.item); got != c.want {
+			t.Errorf("%s: score %v, want %v", c.name, got, c.want)
 		}
 	}
 }
 
-// What the shipped lexicon says must be what was meant.
-func TestLexicon(t *testing.T) {
-	owner := map[string]string{}
-	check := func(name string, lines []string) {
-		for _, line := range lines {
-			sequences, err := variants(line)
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			for _, words := range sequences {
-				p := join(words)
-				if other, ok := owner[p]; ok && other != name {
-					t.Errorf("%q is in %s and in %s", p, other, name)
-				}
-				owner[p] = name
-			}
-		}
-	}
-	for _, g := range lexicon {
-		if g.weight == 0 || g.weight < -1 || g.weight > 1 {
-			t.Errorf("%s weighs %v, want a weight within −1 and 1", g.name, g.weight)
-		}
-		check(g.name, g.lines)
-	}
-	check(noiseName, noise)
-	check(routineName, routine)
-}
-
-func BenchmarkScore(b *testing.B) {
-	s := testScorer(b, DefaultConfig)
+func TestASecondDeliveryScoresTheSame(t *testing.T) {
+	s := testScorer(t, DefaultConfig)
 	item := &news.Item{
-		Title:   "Harbor Biotech Announces Pricing of $40 Million Public Offering of Common Stock and Warrants",
-		Summary: strings.Repeat("The company, based in a town by the sea, expects to close the offering on or about Friday, subject to customary conditions. ", 8),
-		URL:     "https://www.globenewswire.com/news-release/2026/01/02/1/0/en/x.html",
+		Title: "Lakeside Foods prices upsized public offering, regains compliance", Summary: "FDA approval. Record revenue, strong growth, a lawsuit.",
+		URL: "https://www.businesswire.com/1", Form: "8-K", Items: []string{"3.02", "1.01"},
 	}
-	b.ReportAllocs()
+	var first news.Item
+	for i := range 20 { // maps have no order: none may show
+		m := flows.NewMessage("m", item)
+		if _, err := s.Process(t.Context(), []*flows.Message{m}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = *item
+		} else if diff := cmp.Diff(first, *item); diff != "" {
+			t.Fatalf("delivery %d (−first +this):\n%s", i+1, diff)
+		}
+	}
+}
+
+func TestWhatIsSuppressedIsTold(t *testing.T) {
+	item := &news.Item{
+		Title:   "Merger Corp terminates merger agreement, prices public offering, shares soar, rally, surge and jump; to present at fair",
+		Summary: "Lakeside, a lender, filed.",
+		Filers:  []news.Filer{{Name: "Bankruptcy Lending Co"}},
+		Body:    "unread",
+	}
+	item.Summary += " Bankruptcy Lending Co agreed. Delisting was avoided when it regained compliance. Unicorns launch."
+	v := weigh(t, DefaultConfig, item)
+	why := map[string]string{}
+	for _, s := range v.Suppressed {
+		why[s.What] = s.Why
+	}
+	for what, want := range map[string]string{
+		"merger":           "a company's name",
+		"merger agreement": "part of “terminates merger agreement”",
+		"public offering":  "offering_priced counts instead",
+		"jump":             "the cap of rises is reached",
+		"bankruptcy":       "a company's name",
+		"delisting":        "compliance_regained counts instead",
+		"to present at":    "the title also tells of something that matters",
+	} {
+		if why[what] != want {
+			t.Errorf("%q is suppressed for %q, want %q", what, why[what], want)
+		}
+	}
+	sum := 0.0
+	for _, term := range v.Terms {
+		sum += term.Weight
+	}
+	if rounded(sum) != v.Score {
+		t.Errorf("the terms come to %v, the score is %v", sum, v.Score)
+	}
+	noise := weigh(t, DefaultConfig, &news.Item{Title: "Rosen Law Firm on the bankruptcy"})
+	if len(noise.Suppressed) == 0 || noise.Drop != "noise" || len(noise.Terms) != 0 {
+		t.Errorf("noise: %+v", noise)
+	}
+}
+
+// Real 8-Ks, by what their items alone make of them: what the feed tells before a document
+// is read. `go test -run Real8Ks -v` prints the table of docs/prescale.md.
+func TestReal8Ks(t *testing.T) {
+	number := regexp.MustCompile(`Item (\d\.\d\d)`)
+	scale := testScorer(t, DefaultConfig).scale
+	all := eval.Share{}
+	by := map[string]*eval.Share{}
+	seen := map[string]bool{}
+	for _, e := range edgartest.Crawl(t, "") {
+		if e.Form != "8-K" || seen[e.Accession] {
+			continue
+		}
+		seen[e.Accession] = true
+		item := &news.Item{Form: e.Form, Title: e.Form + " - X", URL: "https://www.sec.gov/x"}
+		for _, m := range number.FindAllStringSubmatch(e.Text, -1) {
+			item.Items = append(item.Items, m[1])
+		}
+		v, err := scale.Weigh(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Add(v.Drop == "")
+		for i, n := range item.Items {
+			if slices.Contains(item.Items[:i], n) {
+				continue
+			}
+			if by[n] == nil {
+				by[n] = new(eval.Share)
+			}
+			by[n].Add(v.Drop == "")
+		}
+	}
+	t.Logf("all: %s", all)
+	for _, n := range slices.Sorted(maps.Keys(by)) {
+		t.Logf("with item %s: %s", n, by[n])
+	}
+	if got := all.Value(); got < 0.5 || got > 0.9 {
+		t.Errorf("%.3f of %d 8-Ks go on, want between 0.5 and 0.9", got, all.Of)
+	}
+	for _, n := range []string{"1.03", "3.01", "4.02"} {
+		if s := by[n]; s != nil && s.Hits < s.Of {
+			t.Errorf("only %s with item %s go on", s, n)
+		}
+	}
+}
+
+// The search of all phrases at once, against the search of one after the other.
+func BenchmarkSearch(b *testing.B) {
+	scale := testScorer(b, DefaultConfig).scale
+	text := strings.Repeat("The company, based in a town by the sea, expects to close the public offering on or about Friday, subject to customary conditions. ", 8)
+	b.Run("trie", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			scale.phrases.find(text, func([]token, hit) {})
+		}
+	})
+	b.Run("one_by_one", func(b *testing.B) {
+		for b.Loop() {
+			lower := " " + strings.Join(split(text), " ") + " "
+			for _, p := range scale.phrases.phrases {
+				if strings.Contains(lower, p.text) {
+					_ = strings.Contains(lower, " "+p.text+" ")
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkProcess1000(b *testing.B) {
+	s := testScorer(b, DefaultConfig)
+	batch := make([]*flows.Message, 1000)
+	for i := range batch {
+		batch[i] = flows.NewMessage("m", &news.Item{Title: "Harbor Biotech Announces Pricing of $40 Million Public Offering of Common Stock and Warrants", Summary: strings.Repeat("The company expects to close the offering on Friday. ", 6)})
+	}
 	for b.Loop() {
-		if _, err := s.judge(item); err != nil {
+		if _, err := s.Process(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-func TestConfigFromYAML(t *testing.T) {
-	doc, issues := config.Load("pipeline.yaml", []byte(`
-min: 0.3
-strong_negative: -0.5
-keywords:
-  contract: {weight: 0.6, phrases: [signs|signed lease]}
-  tourism: {weight: 0.5, phrases: [visitor centre]}
-  crypto: {weight: 0}
-sources: {local: 0.8}
-items: {"2.02": 0.5}
-forms: {10-K: 0}
-noise: [gift shop]
-not_noise: [fireside chat]
-always: '"ABC" in tickers'
-`), nil)
-	c := DefaultConfig
-	if issues = append(issues, config.Decode(doc, doc.Root, &c)...); len(issues) > 0 {
-		t.Fatal(issues)
-	}
-	item := &news.Item{Title: "Lakeside signed lease for visitor centre", Source: "local", Form: "8-K", Items: []string{"2.02"}}
-	if reason, err := testScorer(t, c).judge(item); reason != "" || err != nil || item.Score != 1.28 {
-		t.Errorf("score %v, drop %q (%v), want 1.28 as the file says: %q", item.Score, reason, err, item.Reasons)
-	}
-	if err := config.CheckStruct(DefaultConfig); err != nil {
-		t.Error(err)
 	}
 }

@@ -35,6 +35,7 @@ func analysis(words string, a *news.Analysis) []Field {
 	}
 	return []Field{
 		verdict(text),
+		{Name: "Details", Value: details(a), Inline: true, spare: 1},
 		{Name: "Key figures", Value: figures(a), Inline: true, spare: 2},
 		{Name: "Catalysts", Value: list(a.Catalysts, 3, 40), Inline: true, spare: 4},
 		{Name: "Outlook", Value: outlook(a), Inline: true, spare: 5},
@@ -51,15 +52,31 @@ func figures(a *news.Analysis) string {
 		if line == "" {
 			continue
 		}
-		for _, claim := range a.Unverified {
-			if claim != "" && strings.Contains(figure, claim) {
-				line += " ⚠️"
-				break
-			}
-		}
-		lines = append(lines, "• "+line)
+		lines = append(lines, "• "+line+warned(figure, a))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// details lists what was asked because of what the item is.
+func details(a *news.Analysis) string {
+	var lines []string
+	for _, d := range a.Details[:min(len(a.Details), 7)] {
+		label, value := short(d.Label, 40), short(d.Value, 90)
+		if label != "" && value != "" {
+			lines = append(lines, label+": "+value+warned(d.Value, a))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// warned is a sign behind what has something in it that the item does not say.
+func warned(said string, a *news.Analysis) string {
+	for _, claim := range a.Unverified {
+		if claim != "" && strings.Contains(said, claim) {
+			return " ⚠️"
+		}
+	}
+	return ""
 }
 
 func outlook(a *news.Analysis) string {

@@ -14,10 +14,16 @@ import (
 // why says what the score is made of: the words of its heaviest terms, which come
 // first.
 func why(item *news.Item) Field {
-	if item.Score == 0 && len(item.Reasons) == 0 {
-		return Field{} // nothing scored it
+	var value string
+	if item.Score != 0 || len(item.Reasons) > 0 { // else nothing scored it
+		value = fmt.Sprintf("score %+.2f", item.Score)
 	}
-	value := fmt.Sprintf("score %+.2f", item.Score)
+	if item.Priority > 0 && item.Priority <= 1 {
+		value = strings.Trim(value+" · priority "+percent(item.Priority), " ·")
+	}
+	if topic := short(item.Topic, 24); topic != "" && item.Priority > 0 {
+		value += " · " + topic
+	}
 	words := make([]string, 0, len(item.Reasons))
 	for _, reason := range item.Reasons {
 		if t := parse(reason); t.words != "" {

@@ -26,6 +26,16 @@ const (
 // Figures and tickers of the verdict that item does not have are listed in
 // Unverified.
 func ParseAnswer(text string, item *news.Item) (news.Analysis, error) {
+	return plain.parse(text, item)
+}
+
+// ParseAnswer is [ParseAnswer] for a verdict that p has asked for: besides what every verdict
+// has it may have the details of p's kind, in which figures are looked up too.
+func (p Prompt) ParseAnswer(text string, item *news.Item) (news.Analysis, error) {
+	return p.kind().parse(text, item)
+}
+
+func (k *kind) parse(text string, item *news.Item) (news.Analysis, error) {
 	found, err := readObjects(text, maxObjects)
 	if err != nil {
 		return news.Analysis{}, &Error{Class: BadJSON, Err: err}
@@ -42,7 +52,7 @@ func ParseAnswer(text string, item *news.Item) (news.Analysis, error) {
 	case len(verdicts) > 1 || found.verdictAround():
 		return news.Analysis{}, Errorf(BadJSON, "more than one verdict in the answer")
 	}
-	a, err := analysis(verdicts[0], item, []*news.Item{item})
+	a, err := k.analysis(verdicts[0], item, []*news.Item{item})
 	if err != nil {
 		return news.Analysis{}, &Error{Class: BadJSON, Err: err}
 	}
@@ -56,9 +66,18 @@ func ParseAnswer(text string, item *news.Item) (news.Analysis, error) {
 //
 // About one item a model is asked as for ParseAnswer, and so it is read.
 func ParseAnswers(text string, items []*news.Item) ([]*news.Analysis, error) {
+	return plain.parseAll(text, items)
+}
+
+// ParseAnswers is [ParseAnswers] for verdicts that p has asked for.
+func (p Prompt) ParseAnswers(text string, items []*news.Item) ([]*news.Analysis, error) {
+	return p.kind().parseAll(text, items)
+}
+
+func (k *kind) parseAll(text string, items []*news.Item) ([]*news.Analysis, error) {
 	all := make([]*news.Analysis, len(items))
 	if len(items) == 1 {
-		a, err := ParseAnswer(text, items[0])
+		a, err := k.parse(text, items[0])
 		if err == nil {
 			all[0] = &a
 		}
@@ -80,7 +99,7 @@ func ParseAnswers(text string, items []*news.Item) ([]*news.Analysis, error) {
 		byNumber[n] = append(byNumber[n], v)
 	}
 	for i, item := range items {
-		a, err := onlyVerdict(byNumber[i+1], item, items)
+		a, err := k.onlyVerdict(byNumber[i+1], item, items)
 		if err != nil {
 			faults = append(faults, fmt.Sprintf("item %d: %v", i+1, err))
 			continue
@@ -93,21 +112,21 @@ func ParseAnswers(text string, items []*news.Item) ([]*news.Analysis, error) {
 	return all, nil
 }
 
-func onlyVerdict(said []object, item *news.Item, shown []*news.Item) (news.Analysis, error) {
+func (k *kind) onlyVerdict(said []object, item *news.Item, shown []*news.Item) (news.Analysis, error) {
 	switch len(said) {
 	case 0:
 		return news.Analysis{}, errors.New("no verdict")
 	case 1:
-		return analysis(said[0], item, shown)
+		return k.analysis(said[0], item, shown)
 	}
 	return news.Analysis{}, errors.New("more than one verdict")
 }
 
-// analysis is what o says of item, if that is a verdict. What the model was shown besides may
+// analysis is what o says of item, if that is a verdict of kind k. What the model was shown besides may
 // have tried to say it in its place.
-func analysis(o object, item *news.Item, shown []*news.Item) (news.Analysis, error) {
-	repair(o)
-	if err := usable.Validate(map[string]any(o)); err != nil {
+func (k *kind) analysis(o object, item *news.Item, shown []*news.Item) (news.Analysis, error) {
+	repair(o, k.details)
+	if err := k.usable.Validate(map[string]any(o)); err != nil {
 		return news.Analysis{}, schemaFault(err)
 	}
 	a := o.answer()
@@ -133,8 +152,9 @@ func analysis(o object, item *news.Item, shown []*news.Item) (news.Analysis, err
 		Risk:       a.Risk,
 		Urgency:    a.Urgency,
 		Horizon:    a.Horizon,
+		Details:    k.detailsOf(o),
 	}
-	result.Unverified = unverified(&result, item)
+	result.Unverified = unverified(&result, item, k.missingNames(result.Details, item))
 	return result, nil
 }
 

@@ -18,15 +18,15 @@ const (
 )
 
 // unverified lists the figures and tickers of a verdict that item does not have, as
-// the verdict writes them, each once.
+// the verdict writes them, each once, and behind them the names given.
 //
 // Figures are compared by what they say: $30M, "$30 million" and 30,000,000 are one, and
 // so are 12% and "12 percent"; $57.0 billion may be rounded from a table with
 // 57,006 in millions. What a reader would not call a figure of the item is let pass:
 // counts up to twelve, years and dates, names like S&P 500 or 10-K, the
 // verdict's own score. A figure that the model has worked out itself is listed.
-func unverified(a *news.Analysis, item *news.Item) []string {
-	said := strings.Join(slices.Concat([]string{a.Reasoning}, a.Catalysts, a.KeyFigures), "\n")
+func unverified(a *news.Analysis, item *news.Item, names []string) []string {
+	said := strings.Join(slices.Concat([]string{a.Reasoning}, a.Catalysts, a.KeyFigures, values(a.Details)), "\n")
 	var list []string
 	note := func(text string) {
 		if text = oneLine(text, maxUnverifiedText); len(list) < maxUnverified && !slices.Contains(list, text) {
@@ -41,6 +41,9 @@ func unverified(a *news.Analysis, item *news.Item) []string {
 	}
 	for _, symbol := range missingTickers(said, item) {
 		note("$" + symbol)
+	}
+	for _, name := range names {
+		note(name)
 	}
 	return list
 }

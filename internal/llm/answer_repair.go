@@ -14,8 +14,9 @@ import (
 //   - a direction, risk, urgency or horizon in capitals, or in a plain synonym;
 //   - null or "N/A" where a verdict can do without: in lists, for risk, urgency and
 //     horizon. For a direction, score or confidence it stays, and is no verdict;
-//   - one text where a list of texts was asked for.
-func repair(o object) {
+//   - one text where a list of texts was asked for;
+//   - a detail that is null, or a number, or one of its words otherwise written.
+func repair(o object, details []detail) {
 	for _, key := range []string{"score", "confidence"} {
 		if s, ok := o[key].(string); ok {
 			if n, ok := parseNumber(s); ok {
@@ -39,6 +40,9 @@ func repair(o object) {
 	}
 	for _, key := range []string{"catalysts", "key_figures"} {
 		o[key] = repairList(o[key])
+	}
+	for _, d := range details {
+		d.repair(o)
 	}
 }
 

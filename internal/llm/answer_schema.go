@@ -29,16 +29,10 @@ type answer struct {
 
 var (
 	// AnswerSchema is the JSON Schema of a verdict on one item, as it is sent to every
-	// provider. Every field is required.
-	AnswerSchema = answerSchema("", true)
+	// provider for a prompt without details of its own. Every field is required.
+	AnswerSchema = plain.one
 	// AnswersSchema is that of the verdicts on several.
-	AnswersSchema = json.RawMessage(`{"type":"object","additionalProperties":false,"required":["verdicts"],"properties":{"verdicts":{` +
-		`"type":"array","description":"one verdict for each item","items":` +
-		string(answerSchema(`"item":{"type":"integer","description":"the item's number"}`, true)) + `}}}`)
-
-	// usable is what an answer is checked against once it was repaired: what a reader can
-	// do without may be missing.
-	usable = compileSchema(answerSchema("", false))
+	AnswersSchema = plain.several
 )
 
 // Names of the schemas, where a provider wants one.
@@ -47,20 +41,30 @@ const (
 	AnswersName = "verdicts"
 )
 
-// answerSchema makes the schema of an answer out of its type. Before its fields comes
-// another property, if one is given. Fields tagged omitempty are required only
+// answerSchema makes the schema of an answer out of its type and of details, which
+// follow the reasoning: facts come before what follows from them. Before all comes
+// another property, if one is given. Details and fields tagged omitempty are required only
 // if all are.
-func answerSchema(first string, all bool) json.RawMessage {
+func answerSchema(first string, details []detail, all bool) json.RawMessage {
 	var required, properties []string
+	add := func(name string, needed bool, words []string) {
+		if needed {
+			required = append(required, fmt.Sprintf("%q", name))
+		}
+		properties = append(properties, fmt.Sprintf("%q:{%s}", name, strings.Join(words, ",")))
+	}
 	if first != "" {
 		required, properties = append(required, `"item"`), append(properties, first)
 	}
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[answer]()) {
+	for i, f := range reflect.VisibleFields(reflect.TypeFor[answer]()) {
 		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if all || option == "" {
-			required = append(required, fmt.Sprintf("%q", name))
+		add(name, all || option == "", property(f))
+		if i > 0 {
+			continue
 		}
-		properties = append(properties, fmt.Sprintf("%q:{%s}", name, strings.Join(property(f), ",")))
+		for _, d := range details {
+			add(d.name, all, d.property())
+		}
 	}
 	return json.RawMessage(`{"type":"object","additionalProperties":false,"required":[` + strings.Join(required, ",") +
 		`],"properties":{` + strings.Join(properties, ",") + `}}`)

@@ -20,7 +20,7 @@ type PromptConfig struct {
 
 // PromptRule uses a prompt for items.
 type PromptRule struct {
-	Use  string          `yaml:"use" doc:"name of the prompt: news, 8-k, filing, earnings, dilution, partnership, clinical, 10-k-delta, or one of dir"`
+	Use  string          `yaml:"use" doc:"name of the prompt: news, 8-k, filing, earnings, dilution, agreement, leadership, restatement, delisting, partnership, clinical, 10-k-delta, or one of dir"`
 	When flows.Condition `yaml:"when" doc:"items it is used for; all if not given"`
 }
 
@@ -50,7 +50,8 @@ type Prompts struct {
 // common can share a request.
 type Prompt struct {
 	// ID is the prompt's name and version, "news/1"; for a text of the user's it
-	// ends in a hash of that text. Cached verdicts are told apart by it.
+	// ends in a hash of that text. Cached verdicts are told apart by it. The name also says
+	// what is asked besides what every verdict has: of earnings, the period and the revenue.
 	ID string
 	// System is the task, to which [Prompt.Request] adds how to answer.
 	System string

@@ -27,14 +27,15 @@ Write figures, names and tickers as the item writes them, and none that it does 
 	oneAnswer = `
 
 Answer with nothing but one JSON object that has exactly these fields:
-` + answerFields
-
+`
 	manyAnswers = `
 
 Answer with nothing but one JSON object {"verdicts": […]}, whose list has exactly one object for each item, with exactly these fields:
-item (the item's number), ` + answerFields
+item (the item's number), `
 
-	answerFields = `reasoning (two or three sentences), direction (bullish, bearish, neutral), score (-1 to 1), confidence (0 to 1), catalysts (list of short texts), key_figures (list of short texts), risk (low, medium, high), urgency (low, medium, high, critical), horizon (intraday, days, weeks, months).`
+	// Between the two come the details of the prompt's kind.
+	answerBegins = `reasoning (two or three sentences), `
+	answerEnds   = `direction (bullish, bearish, neutral), score (-1 to 1), confidence (0 to 1), catalysts (list of short texts), key_figures (list of short texts), risk (low, medium, high), urgency (low, medium, high, critical), horizon (intraday, days, weeks, months).`
 )
 
 // The tags around an item in a prompt. Inside, < and > are escaped, so no text of
@@ -44,7 +45,8 @@ const (
 	itemClose = "\n</item>"
 )
 
-// answerTokens is what one verdict needs at most, by far: a long one has 300.
+// answerTokens is what one verdict needs at most, by far: a long one has 300, and its
+// details half as many.
 const answerTokens = 512
 
 // Bounds of what else an item says of itself; no honest one comes near them.
@@ -58,8 +60,8 @@ func TextLen(item *news.Item) int {
 	return utf8.RuneCountInString(item.Title) + utf8.RuneCountInString(item.Summary) + utf8.RuneCountInString(item.Body)
 }
 
-// Request asks for a verdict on one item, to be read by [ParseAnswer], or on each of
-// several, to be read by [ParseAnswers]. Of each item's text at most maxText
+// Request asks for a verdict on one item, to be read by [Prompt.ParseAnswer], or on each of
+// several, to be read by [Prompt.ParseAnswers]. Of each item's text at most maxText
 // characters are sent (0 is no limit); where text was cut, the model is told so.
 //
 // About one item, MaxTokens is left to the provider; about several it is what their
@@ -71,12 +73,13 @@ func (p Prompt) Request(items []*news.Item, maxText int) (Request, error) {
 	if maxText <= 0 {
 		maxText = -1
 	}
+	kind := p.kind()
 	if len(items) == 1 {
 		text := appendItem(append(make([]byte, 0, roomFor(items, maxText)), itemOpen...), items[0], maxText)
 		return Request{
-			System:     p.System + oneItem + itemsAreData + oneAnswer,
+			System:     p.System + oneItem + itemsAreData + oneAnswer + kind.fields(),
 			Prompt:     string(append(text, itemClose...)),
-			Schema:     AnswerSchema,
+			Schema:     kind.one,
 			SchemaName: AnswerName,
 		}, nil
 	}
@@ -90,9 +93,9 @@ func (p Prompt) Request(items []*news.Item, maxText int) (Request, error) {
 		text = append(appendItem(text, item, maxText), itemClose...)
 	}
 	return Request{
-		System:     p.System + manyItems + itemsAreData + manyAnswers,
+		System:     p.System + manyItems + itemsAreData + manyAnswers + kind.fields(),
 		Prompt:     string(text),
-		Schema:     AnswersSchema,
+		Schema:     kind.several,
 		SchemaName: AnswersName,
 		MaxTokens:  answerTokens * len(items),
 	}, nil

@@ -15,12 +15,18 @@ func builtin(item *news.Item) string {
 	current := strings.HasPrefix(form, "8-K")
 	switch {
 	case form == "":
+	case topics[item.Topic] != "":
+		return topics[item.Topic]
 	case periodic.MatchString(form):
 		return "10-k-delta"
 	case offering.MatchString(form):
 		return "dilution"
 	case deal.MatchString(form):
 		return "partnership"
+	case current && slices.Contains(item.Items, "4.02"):
+		return "restatement"
+	case current && slices.Contains(item.Items, "3.01"):
+		return "delisting"
 	case current && slices.Contains(item.Items, "2.02"):
 		return "earnings"
 	case current && slices.Contains(item.Items, "3.02"):
@@ -44,6 +50,13 @@ func builtin(item *news.Item) string {
 		return "filing"
 	}
 	return "news"
+}
+
+// topics are the prompts for what a filing is about, where a stage has told that. What is
+// about nothing in particular is judged by its form and its words.
+var topics = map[string]string{
+	"earnings": "earnings", "dilution": "dilution", "agreement": "agreement", "leadership": "leadership",
+	"restatement": "restatement", "delisting": "delisting",
 }
 
 var (

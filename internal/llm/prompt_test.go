@@ -21,7 +21,9 @@ import (
 )
 
 // promptNames are the built-in prompts.
-var promptNames = []string{"10-k-delta", "8-k", "clinical", "dilution", "earnings", "filing", "news", "partnership"}
+var promptNames = []string{
+	"10-k-delta", "8-k", "agreement", "clinical", "delisting", "dilution", "earnings", "filing", "leadership", "news", "partnership", "restatement",
+}
 
 func nameOf(p llm.Prompt) string {
 	name, _, _ := strings.Cut(p.ID, "/")
@@ -52,7 +54,22 @@ func TestPromptIsChosen(t *testing.T) {
 		{"earnings", news.Item{Form: "8-K", Items: []string{"2.02", "9.01"}}},
 		{"earnings", news.Item{Form: "8-K/A", Items: []string{"2.02"}, Body: "registered direct"}},
 		{"dilution", news.Item{Form: "8-K", Items: []string{"1.01", "3.02"}}},
+		{"restatement", news.Item{Form: "8-K", Items: []string{"2.02", "4.02"}}},
+		{"delisting", news.Item{Form: "8-K/A", Items: []string{"3.01", "8.01"}, Body: "private placement"}},
 		{"8-k", news.Item{Form: "8-K", Items: []string{"5.02"}, Title: "8-K - ACME INC (Filer)"}},
+		// By what a stage has found it to be about.
+		{"earnings", news.Item{Form: "8-K", Items: []string{"8.01"}, Topic: "earnings"}},
+		{"dilution", news.Item{Form: "8-K", Items: []string{"1.01"}, Topic: "dilution"}},
+		{"agreement", news.Item{Form: "8-K", Items: []string{"1.01"}, Topic: "agreement", Body: "collaboration"}},
+		{"agreement", news.Item{Form: "425", Topic: "agreement"}},
+		{"leadership", news.Item{Form: "8-K", Items: []string{"5.02"}, Topic: "leadership"}},
+		{"restatement", news.Item{Form: "8-K", Topic: "restatement"}},
+		{"delisting", news.Item{Form: "25", Topic: "delisting"}},
+		{"10-k-delta", news.Item{Form: "10-Q", Topic: "general"}},
+		{"8-k", news.Item{Form: "8-K", Items: []string{"8.01"}, Topic: "general"}},
+		{"clinical", news.Item{Form: "8-K", Items: []string{"8.01"}, Topic: "general", Body: "topline results"}},
+		{"8-k", news.Item{Form: "8-K", Topic: "a stage of yours"}},
+		{"news", news.Item{Topic: "earnings"}}, // topics are those of filings
 		// By what an item says.
 		{"dilution", news.Item{Form: "8-K", Items: []string{"1.01"}, Body: "On May 3 Acme entered into a Securities Purchase Agreement"}},
 		{"clinical", news.Item{Form: "8-K", Items: []string{"8.01"}, Body: "Acme announced topline results of its study"}},
@@ -134,13 +151,17 @@ func allPrompts(t *testing.T) (all []llm.Prompt) {
 func TestPromptVersions(t *testing.T) {
 	want := map[string]string{
 		"10-k-delta/1":  "b37759c7",
-		"8-k/1":         "2facae96",
+		"8-k/2":         "a688f46e",
+		"agreement/1":   "13f9c3a6",
 		"clinical/1":    "b472b6c0",
-		"dilution/1":    "56a3acd8",
-		"earnings/1":    "4b2079b0",
+		"delisting/1":   "cb582ea2",
+		"dilution/2":    "067901f0",
+		"earnings/2":    "e93ad9dd",
 		"filing/2":      "86b871be",
+		"leadership/1":  "b4132eb0",
 		"news/2":        "50f21d4d",
 		"partnership/1": "5da82b04",
+		"restatement/1": "2482df24",
 	}
 	for _, p := range allPrompts(t) {
 		one, err := p.Request([]*news.Item{{}}, 0)

@@ -36,9 +36,9 @@ func (r *Router) question(prompt llm.Prompt, items ...*news.Item) (question, err
 // and an error that says why. Without any use it is an [*llm.Error].
 func (q question) read(text string) ([]*news.Analysis, error) {
 	if len(q.items) > 1 {
-		return llm.ParseAnswers(text, q.items)
+		return q.prompt.ParseAnswers(text, q.items)
 	}
-	a, err := llm.ParseAnswer(text, q.items[0])
+	a, err := q.prompt.ParseAnswer(text, q.items[0])
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ import (
 	"catalyst/stages/prescale"
 	"catalyst/stages/remember"
 	semanticcache "catalyst/stages/semantic_cache"
+	"catalyst/stages/tickers"
 )
 
 // catalog is the one list of what a pipeline.yaml can be made of. What a
@@ -57,6 +58,7 @@ func catalog(r *resources) flows.Catalog {
 			prescale.Kind(),
 			remember.Kind(),
 			semanticcache.Kind(semanticcache.Deps{Answers: r.Answers, Embeddings: r.Embeddings, Notes: r.Notes, Operator: r.Operator, Models: r.Models}),
+			tickers.Kind(sec),
 		},
 		Sinks: []flows.SinkKind{
 			console.Kind(r.Ledger, r.app.out),

@@ -9,6 +9,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"catalyst/internal/llm"
+	"catalyst/internal/llm/llmtest"
 	"catalyst/internal/news"
 )
 
@@ -233,6 +234,58 @@ func FuzzDetails(f *testing.F) {
 				if d.Value == "" || d.Label == "" || strings.ContainsAny(d.Value, "\n\x1b") {
 					t.Errorf("%s: %+v", name, d)
 				}
+			}
+		}
+	})
+}
+
+// schemaSent is the schema in a request's body, wherever the API has it.
+func schemaSent(t *testing.T, body []byte) map[string]any {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal(body, &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range [][]string{
+		{"format"}, {"response_format", "json_schema", "schema"}, {"generationConfig", "responseJsonSchema"}, {"output_config", "format", "schema"},
+	} {
+		var at any = all
+		for _, key := range path {
+			m, _ := at.(map[string]any)
+			at = m[key]
+		}
+		if schema, ok := at.(map[string]any); ok && schema["properties"] != nil {
+			return schema
+		}
+	}
+	t.Fatalf("no schema in %.300s", body)
+	return nil
+}
+
+// What is asked of a kind of filing reaches every server as it may be asked there, and comes back.
+func TestDetailsThroughServers(t *testing.T) {
+	eachWire(t, func(t *testing.T, w wire) {
+		for name, c := range detailed {
+			w.Script(llmtest.Step{Text: and(c.fields)})
+			item := &news.Item{Body: c.text + " $40 million"}
+			p := prompt(t, name)
+			r, err := p.Request([]*news.Item{item}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := w.Complete(t.Context(), r)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			a, err := p.ParseAnswer(response.Text, item)
+			if diff := cmp.Diff(c.want, a.Details); err != nil || diff != "" {
+				t.Errorf("%s: error %v (-want +got):\n%s", name, err, diff)
+			}
+			asked := w.Requests()
+			schema := schemaSent(t, []byte(asked[len(asked)-1].Body))
+			properties, _ := schema["properties"].(map[string]any)
+			if schema["additionalProperties"] != false || len(properties) != 9+detailsOf(name) {
+				t.Errorf("%s: the schema sent has %d properties, want %d: %v", name, len(properties), 9+detailsOf(name), schema)
 			}
 		}
 	})

@@ -156,7 +156,7 @@ func TestFirstTierAnswers(t *testing.T) {
 	if a.TokensIn == 0 || a.TokensOut == 0 || a.Latency <= 0 || time.Since(a.At) > time.Minute {
 		t.Errorf("cost of the analysis: %+v", a)
 	}
-	if got := filing.Item.Analysis.Prompt; got != "8-k/1" {
+	if got := filing.Item.Analysis.Prompt; got != "8-k/2" {
 		t.Errorf("an 8-K was judged with %s", got)
 	}
 	if n := len(w.gemini.Requests()) + len(w.anthropic.Requests()); n != 0 {

@@ -148,6 +148,11 @@ func lead(item *news.Item) string {
 		texts = append(texts, untilWarned(head(part)))
 	}
 	text := strings.ToLower(strings.Join(texts, "\n"))
+	for _, filer := range item.Filers { // a name is no news
+		if name := strings.ToLower(strings.TrimSpace(filer.Name)); len(name) > 3 {
+			text = strings.ReplaceAll(text, name, " ")
+		}
+	}
 	return strings.Join(strings.Fields(text), " ")
 }
 

@@ -107,7 +107,7 @@ func TestReasons(t *testing.T) {
 		{"", body(filing("8-K", acme, "8.01"), "Item 8.01\nAcme agreed to ACQUIRE Birch Valves.")},
 		{"", body(filing("8-K", acme, "7.01"), "Item 7.01\nA release is attached."+disclaimer+"\n\nExhibit 99.1\nAcme wins Phase\n2 trial")},
 		{"no keyword", body(filing("8-K", acme, "7.01"), "Item 7.01\nSlides are attached."+disclaimer+"\n\nExhibit 99.1\nSlides"+disclaimer)},
-		{"no keyword", body(filing("8-K", "Delisting Guidance Corp", "7.01"), "Slides.")}, // a name is no news
+		{"no keyword", body(filing("8-K", "Delisting Guidance Corp", "7.01"), "Delisting Guidance Corp · 8-K · 2026-03-02\nSlides of DELISTING GUIDANCE CORP.")}, // a name is no news
 		{"no keyword", body(filing("8-K", acme, "8.01"), "The predefault state of the pump was shown.")},
 		{"no keyword", body(filing("8-K", acme, "8.01"), strings.Repeat("x ", maxLead)+"merger")},
 

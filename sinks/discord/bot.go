@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,20 +16,23 @@ type bot struct {
 	mu      sync.Mutex
 	buckets map[string]*bucket // by route and place
 	named   map[string]*bucket // by Discord's name for it and place
-	sent    []time.Time        // the last requests: a ring
-	next    int
-	invalid invalid
-	stopped stop
-	changed chan struct{} // closed when a wait may have changed
+	// Discord counts a request in some second between its start and its end, so a request
+	// has its place from the one until a second after the other.
+	perSecond int
+	inFlight  int
+	ended     []time.Time // of the last second, the oldest first
+	invalid   invalid
+	stopped   stop
+	changed   chan struct{} // closed when a wait may have changed
 }
 
 // newBot returns a bot that may make so many requests in a second.
 func newBot(perSecond int) *bot {
 	return &bot{
-		buckets: make(map[string]*bucket),
-		named:   make(map[string]*bucket),
-		sent:    make([]time.Time, perSecond),
-		changed: make(chan struct{}),
+		buckets:   make(map[string]*bucket),
+		named:     make(map[string]*bucket),
+		perSecond: perSecond,
+		changed:   make(chan struct{}),
 	}
 }
 
@@ -55,7 +59,7 @@ func (b *bot) open(name string, limit int, length time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.buckets[name] == nil {
-		b.buckets[name] = &bucket{limit: limit, length: length}
+		b.buckets[name] = &bucket{limit: limit, least: length, length: length}
 	}
 }
 
@@ -75,7 +79,10 @@ func (e *busyError) Error() string {
 func (e *busyError) Unwrap() error { return e.cause }
 
 // A permit is for one request. left is how many the window admits, this one included.
-type permit struct{ generation, left int }
+type permit struct {
+	generation, left int
+	sent             time.Time // not before then
+}
 
 // admit gives a permit, if a request may be sent now; else it says how long there
 // will be none, and what to wait for beside. With a *busyError it says that waiting
@@ -89,10 +96,9 @@ func (b *bot) admit(l *lane, now time.Time) (p permit, wait time.Duration, chang
 		return permit{}, wait, b.changed, err
 	}
 	k.hungry = k.hungry && l.edits
-	b.sent[b.next] = now
-	b.next = (b.next + 1) % len(b.sent)
+	b.inFlight++
 	left := k.left
-	return permit{k.take(), left}, 0, nil, nil
+	return permit{k.take(), left, now}, 0, nil, nil
 }
 
 func (b *bot) wait(k *bucket, edits bool, now time.Time) (time.Duration, error) {
@@ -115,11 +121,20 @@ func (b *bot) wait(k *bucket, edits bool, now time.Time) (time.Duration, error) 
 
 // waitGlobally keeps a fifth of all requests free for creates.
 func (b *bot) waitGlobally(edits bool, now time.Time) time.Duration {
-	oldest := b.next
+	const second = time.Second + slack
+	past, _ := slices.BinarySearchFunc(b.ended, now.Add(-second), time.Time.Compare)
+	b.ended = slices.Delete(b.ended, 0, past)
+	places := b.perSecond
 	if edits {
-		oldest = (b.next + len(b.sent)/5) % len(b.sent)
+		places -= b.perSecond / 5
 	}
-	return b.sent[oldest].Add(time.Second + slack).Sub(now)
+	switch over := b.inFlight + len(b.ended) - places; {
+	case over < 0:
+		return 0
+	case over < len(b.ended):
+		return b.ended[over].Add(second).Sub(now)
+	}
+	return second // or until one ends
 }
 
 // quiet says that no creates wait on l any more.
@@ -135,6 +150,7 @@ func (b *bot) quiet(l *lane) {
 func (b *bot) giveBack(l *lane, p permit) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.inFlight--
 	b.buckets[l.name].giveBack(p.generation)
 	b.tell()
 }
@@ -144,8 +160,10 @@ func (b *bot) learn(l *lane, p permit, r *reply) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
+	b.inFlight--
+	b.ended = append(b.ended, now)
 	k := b.buckets[l.name]
-	k.learn(p.generation, r.header, r.status == http.StatusTooManyRequests, now)
+	k.learn(p, r.header, r.status == http.StatusTooManyRequests, now)
 	if name := r.header.Get("X-RateLimit-Bucket"); name != "" {
 		name += " " + l.place
 		if same := b.named[name]; same == nil {

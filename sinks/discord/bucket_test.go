@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -195,14 +196,14 @@ func FuzzHeaders(f *testing.F) {
 		w := &bucket{limit: 5, length: 5 * time.Second}
 		now := time.Now()
 		w.wait(now, false)
-		generation := w.take()
+		p := permit{generation: w.take(), sent: now}
 		h := http.Header{}
 		h.Set("X-RateLimit-Limit", limit)
 		h.Set("X-RateLimit-Remaining", left)
 		h.Set("X-RateLimit-Reset-After", after)
 		h.Set("Retry-After", after)
-		w.learn(generation, h, false, now)
-		w.learn(generation, h, true, now)
+		w.learn(p, h, false, now)
+		w.learn(p, h, true, now)
 		if wait := w.wait(now, false); wait > maxWait+slack {
 			t.Errorf("waits %s", wait)
 		}
@@ -221,7 +222,7 @@ func TestLateAnswer(t *testing.T) {
 	w := &bucket{limit: 3, length: 5 * time.Second}
 	now := time.Now()
 	w.wait(now, false)
-	old := w.take()
+	old := permit{generation: w.take(), sent: now}
 	now = now.Add(6 * time.Second)
 	w.wait(now, false) // one of its three places is kept for the answer that is still to come
 	w.take()
@@ -235,18 +236,95 @@ func TestLateAnswer(t *testing.T) {
 	}
 }
 
+// told returns headers of a window of five.
+func told(left int, after string) http.Header {
+	h := http.Header{}
+	h.Set("X-RateLimit-Limit", "5")
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
+	h.Set("X-RateLimit-Reset-After", after)
+	return h
+}
+
+// Requests sent at the very end of a window come in when the next has begun, and take
+// its places: whether their answers say so before that window is begun here, or after,
+// or never.
+func TestEndOfAWindow(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer http.Header // to two of the three sent last
+		ends   time.Duration
+		left   int
+	}{
+		"told before":  {told(3, "4.950"), 4990 * time.Millisecond, 1}, // the other two may come after the first
+		"lost before":  {nil, 4990 * time.Millisecond, 2},
+		"lost early":   {nil, 4900 * time.Millisecond, 4}, // and so counted in the old one
+		"told after":   {told(3, "4.950"), 5300 * time.Millisecond, 2},
+		"still silent": {nil, time.Hour, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			w := &bucket{limit: 5, length: 5 * time.Second}
+			send := func(at time.Duration) permit {
+				if wait := w.wait(start.Add(at), false); wait > 0 {
+					t.Fatalf("no place after %s", at)
+				}
+				return permit{generation: w.take(), sent: start.Add(at)}
+			}
+			w.learn(send(0), told(4, "4.920"), false, start.Add(50*time.Millisecond)) // over after 4.92 to 4.97
+			last := []permit{send(4880 * time.Millisecond), send(4880 * time.Millisecond), send(4880 * time.Millisecond)}
+			end := func() {
+				for _, p := range last[:2] {
+					w.learn(p, c.answer, false, start.Add(c.ends))
+				}
+			}
+			early := c.ends < 5020*time.Millisecond // when it is over for sure
+			if early {
+				end()
+			}
+			w.wait(start.Add(5020*time.Millisecond), false)
+			if !early && c.answer != nil {
+				end()
+			}
+			if w.left != c.left {
+				t.Errorf("%d places left in the next window, want %d", w.left, c.left)
+			}
+		})
+	}
+}
+
+// Of a 429 and the window the later reset counts, whichever is told first.
+func TestLaterResetCounts(t *testing.T) {
+	start := time.Now()
+	for name, answers := range map[string][]http.Header{
+		"429 last":       {told(3, "4.900"), told(0, "1.000")},
+		"429 first":      {told(0, "1.000"), told(3, "4.900")},
+		"nothing but it": {told(0, "1.000"), told(0, "1.000")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &bucket{limit: 5, length: 5 * time.Second}
+			w.wait(start, false)
+			sent := []permit{{generation: w.take(), sent: start}, {generation: w.take(), sent: start}}
+			for i, h := range answers {
+				w.learn(sent[i], h, h.Get("X-RateLimit-Remaining") == "0", start.Add(100*time.Millisecond))
+			}
+			if wait := w.wait(start.Add(100*time.Millisecond), false); wait < 4900*time.Millisecond || wait > 5100*time.Millisecond {
+				t.Errorf("waits %s, want the rest of the window", wait)
+			}
+		})
+	}
+}
+
 // Discord rounds its times, and answers take a moment: a request at the very
 // end of the window it told of may still fall into it.
 func TestResetIsNotCutFine(t *testing.T) {
 	w := &bucket{limit: 1, length: time.Hour}
 	now := time.Now()
 	w.wait(now, false)
-	generation := w.take()
+	p := permit{generation: w.take(), sent: now}
 	h := http.Header{}
 	h.Set("X-RateLimit-Limit", "1")
 	h.Set("X-RateLimit-Remaining", "0")
 	h.Set("X-RateLimit-Reset-After", "2.000")
-	w.learn(generation, h, false, now)
+	w.learn(p, h, false, now)
 	if wait := w.wait(now, false); wait <= 2*time.Second || wait > 2100*time.Millisecond {
 		t.Errorf("waits %s, want a little more than 2s", wait)
 	}

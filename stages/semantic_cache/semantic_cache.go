@@ -229,7 +229,7 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 		case result == hit:
 			hits++
 		case serves && result != audited: // which wants an answer of its own
-			s.flying.mark(e, s.alike, time.Now())
+			s.flying.mark(e, s.alike, s.now())
 		}
 	}
 	s.audits.count(len(entries), hits)

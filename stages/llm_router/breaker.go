@@ -30,6 +30,7 @@ type BreakerConfig struct {
 type breaker struct {
 	config  BreakerConfig
 	changed func(breakerChange)
+	now     func() time.Time
 
 	mu        sync.Mutex
 	phase     phase
@@ -64,7 +65,7 @@ type breakerChange struct {
 }
 
 func newBreaker(c BreakerConfig, changed func(breakerChange)) *breaker {
-	return &breaker{config: c, changed: changed}
+	return &breaker{config: c, changed: changed, now: time.Now}
 }
 
 // state returns for how long calls are refused, and the class of error that led to it.
@@ -74,7 +75,7 @@ func (b *breaker) state() (time.Duration, llm.Class) {
 	if b.phase != open {
 		return 0, ""
 	}
-	return max(0, time.Until(b.until)), b.class
+	return max(0, b.until.Sub(b.now())), b.class
 }
 
 // resume makes a new breaker go on where one of an earlier process was.
@@ -109,7 +110,7 @@ func (b *breaker) enter(ctx context.Context) (term int, refusal *llm.Error) {
 // tryEnter is enter with b.mu held; it returns a probe to wait for if there is one.
 func (b *breaker) tryEnter() (term int, probe <-chan struct{}, refusal *llm.Error) {
 	if b.phase == open {
-		if wait := time.Until(b.until); wait > 0 {
+		if wait := b.until.Sub(b.now()); wait > 0 {
 			return 0, nil, b.refuse(wait)
 		}
 		b.turn(breakerChange{to: halfOpen})
@@ -179,7 +180,7 @@ func (b *breaker) endProbe() {
 }
 
 func (b *breaker) trip(fault *llm.Error, wait time.Duration) {
-	b.until, b.class = time.Now().Add(wait), fault.Class
+	b.until, b.class = b.now().Add(wait), fault.Class
 	b.turn(breakerChange{to: open, class: fault.Class, until: b.until, wait: wait, fault: fault})
 }
 

@@ -20,6 +20,7 @@ import (
 // a group is kept for a while: between not finding it in the cache and coming here a
 // message may have waited longer than the first one took.
 type flights struct {
+	now    func() time.Time
 	mu     sync.Mutex
 	under  map[fingerprint]*flight
 	landed []landed // the oldest first
@@ -61,7 +62,7 @@ func (f *flights) join(print fingerprint) (_ *flight, leads bool) {
 func (f *flights) land(print fingerprint, own *flight, answer *news.Analysis) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
+	now := f.now()
 	if own.group && answer != nil {
 		f.landed = append(f.landed, landed{print, now})
 	} else {

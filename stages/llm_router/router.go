@@ -51,7 +51,7 @@ func Kind(deps Deps) flows.StageKind {
 		Follows: []string{"semantic_cache"},
 	}, Defaults, func(b *flows.Build, c Config) (flows.Stage, error) {
 		r := New(c, deps, b.Logger)
-		r.now = b.Now
+		r.now, r.flights.now = b.Now, b.Now
 		return r, nil
 	})
 }
@@ -61,7 +61,7 @@ func New(c Config, deps Deps, log *slog.Logger) *Router {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	r := &Router{config: c, deps: deps, log: log, now: time.Now}
+	r := &Router{config: c, deps: deps, log: log, now: time.Now, flights: flights{now: time.Now}}
 	for _, rule := range c.Rules {
 		r.asksJargon = r.asksJargon || strings.Contains(rule.When.String(), "jargon")
 	}
@@ -73,7 +73,7 @@ type Router struct {
 	config     Config
 	deps       Deps
 	log        *slog.Logger
-	now        func() time.Time // of the pipeline; what a server asks for is waited in the time of day
+	now        func() time.Time // of the pipeline
 	asksJargon bool
 
 	tiers    []*tier
@@ -138,6 +138,7 @@ func (r *Router) Look(ctx context.Context) (err error) {
 			t.Provider = p
 			t.limits = r.limits(p)
 			t.breaker = newBreaker(r.config.Breaker, r.breakerChanged(t))
+			t.breaker.now = r.now
 		}
 		r.tiers = append(r.tiers, t)
 	}

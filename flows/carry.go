@@ -147,20 +147,19 @@ func (g *gather) run() {
 
 // hold keeps m, and begins the wait if it is the first.
 func (g *gather) hold(m *Message) {
-	g.clock.Hold(1)
 	g.held = append(g.held, m)
-	if g.due != nil {
-		return
+	if g.due == nil {
+		d := &due{over: make(chan struct{}), heeded: make(chan struct{})}
+		g.due = d
+		d.stop = g.clock.AfterFunc(g.Wait, func() {
+			select {
+			case g.ticks <- d:
+				<-d.heeded
+			case <-d.over:
+			}
+		})
 	}
-	d := &due{over: make(chan struct{}), heeded: make(chan struct{})}
-	g.due = d
-	d.stop = g.clock.AfterFunc(g.Wait, func() {
-		select {
-		case g.ticks <- d:
-			<-d.heeded
-		case <-d.over:
-		}
-	})
+	g.clock.Hold(1) // after that the clock may be turned
 }
 
 func (g *gather) flush() {

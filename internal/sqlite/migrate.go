@@ -29,7 +29,7 @@ func migrate(ctx context.Context, db *DB) (steps int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	conns, err := connect(db.path, 1, busyTimeout)
+	conns, err := connect(db.path, "FULL", 1, busyTimeout)
 	if err != nil {
 		return 0, err
 	}

@@ -40,6 +40,22 @@ func (s *Server) Owed() (n int, epoch uint64) {
 	return s.owed, s.epoch
 }
 
+// Oldest is when the oldest of what is owed was published; zero if nothing is.
+func (s *Server) Oldest() (oldest time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.topics {
+		for _, g := range t.groups {
+			if e := g.owed.Front(); e != nil {
+				if at := e.Value.(*delivery).at; oldest.IsZero() || at.Before(oldest) {
+					oldest = at
+				}
+			}
+		}
+	}
+	return oldest
+}
+
 // Broker returns a broker on the server, as one more process would have.
 func (s *Server) Broker() *Broker { return &Broker{server: s} }
 

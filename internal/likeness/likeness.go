@@ -66,7 +66,8 @@ func (f Facts) Differs(g Facts) string {
 // whether it is where something came from or where it went.
 func sameNumbers(f, g Facts) bool {
 	return covered(f.Numbers, g.Numbers) && covered(g.Numbers, f.Numbers) &&
-		!shareAny(f.From, g.To) && !shareAny(f.To, g.From)
+		!shareAny(f.From, g.To) && !shareAny(f.To, g.From) &&
+		(len(f.From) == 0 || len(g.From) == 0 || shareAny(f.From, g.From))
 }
 
 func covered(a, b []string) bool {
@@ -119,8 +120,8 @@ func ofKind(facts []string, kind string) []string {
 }
 
 // sameDirections holds if the sides agree on each axis of which both speak, and do not
-// stand at opposite poles of everything. A negation of something that is no direction
-// is on an axis of its own, on which silence is a pole, too.
+// stand at opposite poles of everything. What undoes a thing, a refusal or a bare "not", must
+// be on both sides: silence says that it is done.
 func sameDirections(a, b []string) bool {
 	x, y := byName(a), byName(b)
 	for axis, poles := range x {
@@ -128,8 +129,10 @@ func sameDirections(a, b []string) bool {
 			return false
 		}
 	}
-	if x[negation] != y[negation] {
-		return false
+	for _, axis := range undoing {
+		if strings.Contains(x[axis], "-") != strings.Contains(y[axis], "-") {
+			return false
+		}
 	}
 	p, q := overall(x), overall(y)
 	return p == q || p == 0 || q == 0
@@ -160,8 +163,8 @@ func byName(facts []string) map[string]string {
 	return m
 }
 
-// sameProgress wants equal rungs on a ladder of which both sides speak. Who says nothing
-// of a deal's progress announces it: on that ladder silence is a rung.
+// sameProgress wants equal rungs on a ladder of which both sides speak, and on some of
+// which one does.
 func sameProgress(a, b []string) bool {
 	x, y := byName(a), byName(b)
 	for ladder, rung := range x {
@@ -169,7 +172,7 @@ func sameProgress(a, b []string) bool {
 			return false
 		}
 	}
-	return x[dealLadder] == y[dealLadder]
+	return !slices.ContainsFunc(speaking, func(ladder string) bool { return x[ladder] != y[ladder] })
 }
 
 // swapped reports that who acts on one side is acted upon on the other.

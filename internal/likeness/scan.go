@@ -23,12 +23,20 @@ type token struct {
 
 // is reports whether t is one of words, which are separated by spaces.
 func (t token) is(words string) bool {
-	for word := range strings.FieldsSeq(words) {
-		if t.text == word {
+	if t.text == "" {
+		return false
+	}
+	for from := 0; ; {
+		i := strings.Index(words[from:], t.text)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(t.text)
+		if (start == 0 || words[start-1] == ' ') && (end == len(words) || words[end] == ' ') {
 			return true
 		}
+		from = start + 1
 	}
-	return false
 }
 
 // signs are the characters that are tokens of their own, as they are meant.

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"catalyst/flows"
-	"catalyst/internal/likeness"
 	"catalyst/internal/news"
 	"catalyst/internal/store"
 )
@@ -51,14 +50,19 @@ func (s *stage) entry(m *flows.Message) (e entry, ok bool) {
 	if s.Mode == Off {
 		return entry{}, false
 	}
-	item := m.Item
+	e, ok = s.entryOf(m.Item)
+	e.message = m
+	return e, ok
+}
+
+func (s *stage) entryOf(item *news.Item) (e entry, ok bool) {
 	filing := item.Form != "" || item.Accession != ""
 	hash := news.ContentHash(item)
 	if hash == "" || filing && item.Accession == "" {
 		return entry{}, false
 	}
 	tickers := slices.Compact(slices.Sorted(slices.Values(item.Tickers)))
-	e = entry{message: m, hash: hash, text: article(item)}
+	e = entry{hash: hash, text: article(item)}
 	kind, space, identity := "news/"+language(e.text), s.embedder.ID(), []string{s.Models(item)}
 	if filing || len(tickers) == 0 || e.text == "" {
 		e.text, e.vector = "", exactVector
@@ -76,7 +80,7 @@ func (s *stage) entry(m *flows.Message) (e entry, ok bool) {
 	}
 	e.subject = subject{
 		Tickers: e.scope.Tickers, Form: item.Form, Items: items, Accession: item.Accession,
-		Published: item.Published, Facts: likeness.Of(e.text),
+		Published: item.Published, Text: e.text,
 	}
 	return e, true
 }

@@ -4,8 +4,8 @@
 // What must be equal is asked first, exactly: the kind of news, its language, the set of
 // tickers, prompt, answer schema and models, the embedder. Within that scope an equal text
 // is a hit, and so is the nearest text if it is similar enough and nothing forbids it: the
-// guards want equal numbers, no other period, no opposite direction, the same progress
-// (package likeness), and two items published within a window. Only the article's title
+// guards want equal numbers, no other period, no opposite direction, the same progress,
+// no word in place of another (package likeness), and two items published within a window. Only the article's title
 // and the start of its text are compared, never a prompt.
 //
 // Some items are looked up by equal text only, because a near miss there is
@@ -57,7 +57,7 @@ const (
 // Config is what pipeline.yaml says about semantic_cache.
 type Config struct {
 	Mode          string        `yaml:"mode" enum:"off|shadow|serve" doc:"off does nothing; shadow looks up and remembers, but asks the models all the same and compares; serve gives the verdicts found"`
-	Similarity    float64       `yaml:"similarity" doc:"a text at least this similar, as a cosine, is the same story; each embedder has its own scale"`
+	Similarity    float64       `yaml:"similarity" doc:"a text at least this similar, as a cosine, is the same story; each embedder has its own scale, and 0 means 0.6 for lexical and 0.95 for any other"`
 	Gray          float64       `yaml:"gray" doc:"between this and similarity a model is asked, and its verdict compared with the one that was not given; 0 has no such zone"`
 	TTL           time.Duration `yaml:"ttl" doc:"how long a verdict stays true"`
 	Window        time.Duration `yaml:"window" doc:"two items published further apart are two events: yesterday's halt is not today's"`
@@ -67,9 +67,9 @@ type Config struct {
 	Embedder      embed.Config  `yaml:"embedder" doc:"what makes vectors of texts"`
 }
 
-// DefaultConfig is strict: a wrong verdict costs more than a call to a model.
+// DefaultConfig is what docs/cache.md measures.
 var DefaultConfig = Config{
-	Mode: Serve, Similarity: 0.95, Gray: 0.5, TTL: 24 * time.Hour, Window: 12 * time.Hour,
+	Mode: Serve, Gray: 0.45, TTL: 24 * time.Hour, Window: 12 * time.Hour,
 	MinConfidence: 0.3, Audit: 0.05, AuditBound: 0.15, Embedder: embed.DefaultConfig,
 }
 
@@ -80,8 +80,8 @@ func (c Config) Validate() error {
 	if c.Mode != Off && c.Mode != Shadow && c.Mode != Serve {
 		fault("mode", "%q is none of off, shadow, serve", c.Mode)
 	}
-	if !(c.Similarity > 0 && c.Similarity <= 1) {
-		fault("similarity", "is %v, want more than 0 and at most 1", c.Similarity)
+	if !(c.Similarity >= 0 && c.Similarity <= 1) {
+		fault("similarity", "is %v, want 0 … 1", c.Similarity)
 	}
 	if !(c.Gray >= 0 && c.Gray <= 1) {
 		fault("gray", "is %v, want 0 … 1", c.Gray)
@@ -101,6 +101,17 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// threshold is what Similarity means.
+func (c Config) threshold() float64 {
+	switch {
+	case c.Similarity > 0:
+		return c.Similarity
+	case c.Embedder.Kind == "lexical":
+		return 0.6
+	}
+	return 0.95 // strict, as nobody has measured it
 }
 
 // Results of a lookup.
@@ -138,7 +149,7 @@ func Kind(d Deps) flows.StageKind {
 	return flows.NewKind(flows.StageKind{
 		Name:    "semantic_cache",
 		Doc:     "answers with the verdict given on an item that says the same",
-		Example: "- semantic_cache: {similarity: 0.95, ttl: 24h}",
+		Example: "- semantic_cache: {similarity: 0.6, ttl: 24h}",
 		Knobs:   flows.Knobs{OnError: flows.OnErrorPass},
 	}, DefaultConfig, func(b *flows.Build, c Config) (flows.Stage, error) {
 		embedder, err := embed.New(c.Embedder)
@@ -148,6 +159,7 @@ func Kind(d Deps) flows.StageKind {
 		if c.Embedder.Kind != "lexical" { // which is faster than any store
 			embedder = embed.Cached(embedder, d.Embeddings, embed.KeepVectors, b.Logger)
 		}
+		c.Similarity = c.threshold()
 		patience := c.Embedder.Timeout + storePatience
 		s := &stage{
 			Config:   c,

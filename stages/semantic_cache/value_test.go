@@ -6,12 +6,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"catalyst/internal/likeness"
 	"catalyst/internal/news"
 )
 
 func FuzzDecode(f *testing.F) {
-	good, err := encode(&news.Analysis{Direction: news.Bearish, Score: -1}, subject{Tickers: "HRBR", Facts: likeness.Of("up 12%")})
+	good, err := encode(&news.Analysis{Direction: news.Bearish, Score: -1}, subject{Tickers: "HRBR", Text: "up 12%"})
 	if err != nil {
 		f.Fatal(err)
 	}

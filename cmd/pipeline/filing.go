@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -12,43 +12,58 @@ import (
 	"catalyst/internal/edgar/filing"
 )
 
-var filingViews = []string{"items", "elements", "chunks"}
+var filingViews = []string{"items", "elements", "chunks", "numbers"}
 
 func (a *app) filingCommand() *cobra.Command {
-	var show, format, part string
+	var show, format, part, against string
 	var max int
 	c := &cobra.Command{
-		Use: "filing FILE", Short: "Show what a filing says: its items, elements or chunks", Args: arguments(1, 1),
-		Long: "Reads a filing from a file (- is standard input): inline XBRL, old HTML or plain text, or a full\n" +
-			"submission, of which it reads the filing itself or the document that --part names. It prints the cover\n" +
-			"page and the items of an 8-K or the sections of a 10-K or 10-Q; or, with --show, the elements that the\n" +
-			"document is made of, or the chunks in which a model reads it.",
-		Example: "  pipeline filing nvda-20260302.htm\n  pipeline filing 0001045810-26-000024.txt --part EX-99.1 --show chunks\n" +
-			"  pipeline filing report.htm --show elements --format json",
-		RunE: func(_ *cobra.Command, args []string) error {
-			if format != "text" && format != "json" {
+		Use: "filing FILE|URL", Short: "Show what a filing says: its items, elements, chunks or key numbers", Args: arguments(1, 1),
+		Long: "Reads a filing from a file (- is standard input) or from its address on EDGAR: inline XBRL, old HTML or\n" +
+			"plain text, or a full submission, of which it reads the filing itself or the document that --part names.\n" +
+			"It prints the cover page and the items of an 8-K or the sections of a 10-K or 10-Q; or, with --show, the\n" +
+			"elements that the document is made of, the chunks in which a model reads it, or its key numbers.\n" +
+			"With --against it prints what changed in Items 7, 1A and 1 since another 10-K or 10-Q.\n\n" +
+			"EDGAR is asked within the limit that all processes of the pipeline share, and with the name and e-mail\n" +
+			"address in EDGAR_CONTACT (of the environment or .env), without which the SEC refuses.",
+		Example: "  pipeline filing nvda-20260302.htm\n  pipeline filing 0001045810-26-000024.txt --part EX-99.1 --show numbers\n" +
+			"  pipeline filing report.htm --show elements --format json\n" +
+			"  pipeline filing nvda-20250126.htm --against nvda-20240128.htm\n" +
+			"  pipeline filing https://www.sec.gov/Archives/edgar/data/1045810/000104581026000024/0001045810-26-000024-index.htm",
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case format != "text" && format != "json":
 				return usage("--format %q is none of text, json", format)
-			}
-			if !slices.Contains(filingViews, show) {
+			case !slices.Contains(filingViews, show):
 				return usage("--show %q is none of %s", show, strings.Join(filingViews, ", "))
-			}
-			if max < 1 {
+			case max < 1:
 				return usage("--max %d: a chunk has at least one character", max)
+			case against != "" && (c.Flags().Changed("show") || c.Flags().Changed("part") || c.Flags().Changed("max")):
+				return usage("--against prints what changed, and takes none of --show, --part, --max")
+			case against == "-" && args[0] == "-":
+				return usage("standard input is one filing; name a file for the other")
 			}
-			v, err := a.readFiling(args[0], part, show, max)
+			var view interface{ print(io.Writer) error }
+			var err error
+			if against != "" {
+				view, err = a.compareFilings(c.Context(), args[0], against)
+			} else {
+				view, err = a.readFiling(c.Context(), args[0], part, show, max)
+			}
 			if err != nil {
 				return err
 			}
 			if format == "json" {
-				return printJSON(a.out, v)
+				return printJSON(a.out, view)
 			}
-			return v.print(a.out)
+			return view.print(a.out)
 		},
 	}
-	c.Flags().StringVar(&show, "show", "items", "items (or sections), elements or chunks")
+	c.Flags().StringVar(&show, "show", "items", "items (or sections), elements, chunks or numbers")
 	c.Flags().StringVar(&format, "format", "text", "text or json")
 	c.Flags().StringVar(&part, "part", "", "read this document of a full submission: its type, like EX-99.1, or file name")
 	c.Flags().IntVar(&max, "max", filing.MaxChunk, "most characters of a chunk")
+	c.Flags().StringVar(&against, "against", "", "print what changed since this filing, a file or an address")
 	return c
 }
 
@@ -59,10 +74,11 @@ type filingView struct {
 	Sections  []filing.Section `json:"sections,omitzero"`
 	Elements  []filing.Element `json:"elements,omitzero"`
 	Chunks    []filing.Chunk   `json:"chunks,omitzero"`
+	Numbers   []filingNumber   `json:"numbers,omitzero"`
 }
 
-func (a *app) readFiling(path, part, show string, max int) (*filingView, error) {
-	submission, err := a.readFile(path)
+func (a *app) readFiling(ctx context.Context, path, part, show string, max int) (*filingView, error) {
+	submission, err := a.readDocument(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +111,8 @@ func (a *app) readFiling(path, part, show string, max int) (*filingView, error) 
 		v.Elements = d.Elements
 	case "chunks":
 		v.Chunks = d.Chunks(max)
+	case "numbers":
+		v.Numbers = numbersOf(d)
 	default:
 		if v.Sections = d.Items(); len(v.Sections) == 0 {
 			v.Sections = d.Sections()
@@ -104,18 +122,6 @@ func (a *app) readFiling(path, part, show string, max int) (*filingView, error) 
 		}
 	}
 	return v, nil
-}
-
-// readFile reads a file, or standard input for "-".
-func (a *app) readFile(path string) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(a.in)
-	}
-	body, err := os.ReadFile(path)
-	if err != nil {
-		return nil, usage("read filing: %w", err)
-	}
-	return body, nil
 }
 
 func named(parts []filing.Part, name string) (*filing.Part, error) {
@@ -165,6 +171,10 @@ func (v *filingView) print(out io.Writer) error {
 	}
 	for i, chunk := range v.Chunks {
 		fmt.Fprintf(&b, "\n── %d of %d\n%s\n", i+1, len(v.Chunks), chunk)
+	}
+	if v.Numbers != nil {
+		b.WriteByte('\n')
+		printNumbers(&b, v.Numbers)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -48,10 +48,10 @@ var Defaults = Config{
 	KeywordItems: []string{"7.01", "8.01"},
 	Keywords: []string{
 		"acquire", "acquisition", "merger", "business combination", "definitive agreement", "letter of intent", "tender offer",
-		"takeover", "strategic alternatives", "spin-off", "divest", "joint venture", "collaboration", "license agreement", "awarded",
+		"takeover", "strategic alternatives", "spin-off", "divest", "sale of its", "sell its", "separate into", "joint venture", "collaboration", "license agreement", "awarded",
 		"public offering", "registered direct", "private placement", "at-the-market", "underwriting agreement", "underwritten",
-		"convertible notes", "convertible senior notes", "securities purchase agreement", "rights offering", "pricing of",
-		"repurchase", "buyback", "special dividend", "suspend", "stock split", "share consolidation",
+		"convertible notes", "convertible senior notes", "securities purchase agreement", "rights offering", "pricing of", "shelf registration", "strategic investment", "investment from", "credit facility", "credit agreement",
+		"repurchase", "buyback", "special dividend", "reduced its", "suspend", "discontinu", "stock split", "share consolidation",
 		"guidance", "outlook", "preliminary", "results for the", "record revenue", "going concern", "impairment", "restat", "non-reliance",
 		"bankrupt", "chapter 11", "default", "forbearance", "delist", "minimum bid", "regain", "listing rule", "restructur", "layoff", "workforce",
 		"fda", "food and drug", "clinical", "topline", "top-line", "phase 1", "phase 2", "phase 3", "endpoint", "510(k)", "patent",

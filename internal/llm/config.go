@@ -13,6 +13,7 @@ type Settings struct {
 	Temperature *float64      `yaml:"temperature" doc:"randomness, from 0; left out of requests if not set, as newer models refuse it"`
 	Timeout     time.Duration `yaml:"timeout" doc:"longest time for a call; 0 takes the router's"`
 	FirstToken  time.Duration `yaml:"first_token" doc:"longest wait for the first token of content; 0 takes the router's"`
+	MaxTokens   int           `yaml:"max_tokens" doc:"tokens of an answer at most, thoughts included"`
 	MaxChars    int           `yaml:"max_chars" doc:"takes items whose text has at most so many characters; 0 is no limit"`
 
 	Concurrency       int    `yaml:"concurrency" doc:"calls at the same time; 0 takes the router's, -1 is no limit"`
@@ -27,7 +28,7 @@ type Settings struct {
 func (s Settings) Limits() Limits {
 	zone, _ := time.LoadLocation(s.ResetZone) // Faults has seen to it
 	return Limits{
-		MaxChars: s.MaxChars, Timeout: s.Timeout, FirstToken: s.FirstToken,
+		MaxTokens: s.MaxTokens, MaxChars: s.MaxChars, Timeout: s.Timeout, FirstToken: s.FirstToken,
 		Concurrency: s.Concurrency, RequestsPerMinute: s.RequestsPerMinute, TokensPerMinute: s.TokensPerMinute,
 		RequestsPerDay: s.RequestsPerDay, Reserve: s.Reserve, ResetZone: zone,
 	}
@@ -40,6 +41,9 @@ func (s Settings) Faults() (faults []error) {
 	}
 	if s.FirstToken < 0 || s.Timeout > 0 && s.FirstToken > s.Timeout {
 		faults = append(faults, config.At("first_token", "must lie between 0 and timeout"))
+	}
+	if s.MaxTokens < 1 {
+		faults = append(faults, config.At("max_tokens", "must be at least 1"))
 	}
 	if s.MaxChars < 0 {
 		faults = append(faults, config.At("max_chars", "must not be below 0"))
@@ -65,6 +69,15 @@ func (s Settings) Faults() (faults []error) {
 		faults = append(faults, config.At("temperature", "must lie between 0 and 2"))
 	}
 	return faults
+}
+
+// ContextFaults returns what is wrong with a model's context in tokens, 0 where it is
+// unknown, of which an answer can take all but one.
+func (s Settings) ContextFaults(context int) []error {
+	if context == 0 || context > s.MaxTokens {
+		return nil
+	}
+	return []error{config.At("context", "must be above max_tokens (%d), or 0", s.MaxTokens)}
 }
 
 // BaseURLFaults returns what is wrong with a base URL, which may be empty.

@@ -361,7 +361,7 @@ func TestGeminiThinking(t *testing.T) {
 			t.Errorf("the request lacks %s:\n%s", want, body)
 		}
 	}
-	if err := (gemini.Config{Model: "m", MaxTokens: 1, ThinkingLevel: "low", ThinkingBudget: &zero}).Validate(); err == nil {
+	if err := (gemini.Config{Model: "m", Settings: llm.Settings{MaxTokens: 1}, ThinkingLevel: "low", ThinkingBudget: &zero}).Validate(); err == nil {
 		t.Error("level and budget together are accepted; the API refuses them")
 	}
 }

@@ -27,11 +27,10 @@ const DefaultURL = "https://api.anthropic.com"
 
 // Config configures a provider. Without a key there is none.
 type Config struct {
-	BaseURL   string        `yaml:"base_url" doc:"address of the API; empty is Anthropic's own"`
-	Key       config.Secret `yaml:"key" doc:"API key; empty leaves the provider out"`
-	Model     string        `yaml:"model" doc:"name of the model"`
-	MaxTokens int           `yaml:"max_tokens" doc:"tokens of an answer at most, thoughts included"`
-	Context   int           `yaml:"context" doc:"the model's context in tokens; what would not fit is not sent; 0 is unknown"`
+	BaseURL string        `yaml:"base_url" doc:"address of the API; empty is Anthropic's own"`
+	Key     config.Secret `yaml:"key" doc:"API key; empty leaves the provider out"`
+	Model   string        `yaml:"model" doc:"name of the model"`
+	Context int           `yaml:"context" doc:"the model's context in tokens; what would not fit is not sent; 0 is unknown"`
 
 	Cache        string `yaml:"cache" doc:"auto marks long system prompts and items for the prompt cache; off does not" enum:"auto|off"`
 	CacheMinimum int    `yaml:"cache_minimum" doc:"tokens from which on a prompt is marked for the cache; 0 takes what is known of the model"`
@@ -44,7 +43,7 @@ type Config struct {
 }
 
 // Defaults is the configuration before pipeline.yaml.
-var Defaults = Config{Model: "claude-haiku-4-5", MaxTokens: 1024, Context: 200_000, Cache: "auto"}
+var Defaults = Config{Model: "claude-haiku-4-5", Context: 200_000, Cache: "auto", Settings: llm.Settings{MaxTokens: 1024}}
 
 var (
 	efforts   = []string{"low", "medium", "high", "xhigh", "max"}
@@ -57,12 +56,6 @@ func (c Config) Validate() error {
 	faults := c.Faults()
 	if c.Model == "" {
 		faults = append(faults, config.At("model", "is required"))
-	}
-	if c.MaxTokens < 1 {
-		faults = append(faults, config.At("max_tokens", "must be at least 1"))
-	}
-	if c.Context != 0 && c.Context <= c.MaxTokens {
-		faults = append(faults, config.At("context", "must be above max_tokens (%d), or 0", c.MaxTokens))
 	}
 	if c.CacheMinimum < 0 {
 		faults = append(faults, config.At("cache_minimum", "must not be below 0"))
@@ -81,6 +74,7 @@ func (c Config) Validate() error {
 	case budget != 0 && (budget < 1024 || budget >= c.MaxTokens):
 		faults = append(faults, config.At("thinking_budget", "must lie between 1024 and max_tokens (%d)", c.MaxTokens))
 	}
+	faults = append(faults, c.ContextFaults(c.Context)...)
 	faults = append(faults, llm.BaseURLFaults(c.BaseURL, DefaultURL)...)
 	return errors.Join(faults...)
 }
@@ -105,7 +99,7 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 	}
 	base := cmp.Or(c.BaseURL, DefaultURL)
 	limits := c.Limits()
-	limits.MaxTokens, limits.Context = c.MaxTokens, c.Context
+	limits.Context = c.Context
 	minimum := 0
 	if c.Cache != "off" {
 		minimum = cmp.Or(c.CacheMinimum, cacheMinimum(c.Model))

@@ -166,7 +166,7 @@ func TestParametersBelongToTheModel(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	c := anthropic.Config{
-		Context: 10, MaxTokens: 20, Cache: "always", CacheMinimum: -1,
+		Context: 10, Settings: llm.Settings{MaxTokens: 20}, Cache: "always", CacheMinimum: -1,
 		Effort: "some", Thinking: "hard", ThinkingBudget: 5, BaseURL: "x",
 	}
 	err := c.Validate()

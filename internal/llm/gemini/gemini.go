@@ -31,7 +31,6 @@ type Config struct {
 	BaseURL        string        `yaml:"base_url" doc:"address of the API; empty is Google's own"`
 	Key            config.Secret `yaml:"key" doc:"API key; empty leaves the provider out"`
 	Model          string        `yaml:"model" doc:"name of the model"`
-	MaxTokens      int           `yaml:"max_tokens" doc:"tokens of an answer at most, thoughts included"`
 	Context        int           `yaml:"context" doc:"the model's context in tokens; what would not fit is not sent; 0 is unknown"`
 	ThinkingLevel  string        `yaml:"thinking_level" doc:"how much models from gemini-3 on think; left out if not set" enum:"minimal|low|medium|high"`
 	ThinkingBudget *int          `yaml:"thinking_budget" doc:"tokens that models of gemini-2.5 may think, 0 is none; left out if not set"`
@@ -42,10 +41,9 @@ type Config struct {
 // Defaults is the configuration before pipeline.yaml. Daily quotas begin anew at
 // midnight in California.
 var Defaults = Config{
-	Model:     "gemini-3.1-flash-lite",
-	MaxTokens: 2048,
-	Context:   1 << 20,
-	Settings:  llm.Settings{ResetZone: "America/Los_Angeles"},
+	Model:    "gemini-3.1-flash-lite",
+	Context:  1 << 20,
+	Settings: llm.Settings{MaxTokens: 2048, ResetZone: "America/Los_Angeles"},
 }
 
 var levels = []string{"minimal", "low", "medium", "high"}
@@ -56,18 +54,13 @@ func (c Config) Validate() error {
 	if c.Model == "" {
 		faults = append(faults, config.At("model", "is required"))
 	}
-	if c.MaxTokens < 1 {
-		faults = append(faults, config.At("max_tokens", "must be at least 1"))
-	}
-	if c.Context != 0 && c.Context <= c.MaxTokens {
-		faults = append(faults, config.At("context", "must be above max_tokens (%d), or 0", c.MaxTokens))
-	}
 	if c.ThinkingLevel != "" && !slices.Contains(levels, c.ThinkingLevel) {
 		faults = append(faults, config.At("thinking_level", "must be one of %s", strings.Join(levels, ", ")))
 	}
 	if c.ThinkingLevel != "" && c.ThinkingBudget != nil {
 		faults = append(faults, config.At("thinking_budget", "cannot stand with thinking_level: the API refuses both together"))
 	}
+	faults = append(faults, c.ContextFaults(c.Context)...)
 	faults = append(faults, llm.BaseURLFaults(c.BaseURL, DefaultURL)...)
 	return errors.Join(faults...)
 }
@@ -105,7 +98,7 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 		return nil, llm.RedactError(err, secrets...)
 	}
 	limits := c.Limits()
-	limits.MaxTokens, limits.Context = c.MaxTokens, c.Context
+	limits.Context = c.Context
 	return &provider{name: name, config: c, limits: limits, models: g.Models, secrets: secrets}, nil
 }
 

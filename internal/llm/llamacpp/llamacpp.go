@@ -28,7 +28,6 @@ type Config struct {
 	BaseURL     string        `yaml:"base_url" doc:"address of the server, as http://localhost:8080; empty leaves the provider out"`
 	Key         config.Secret `yaml:"key" doc:"API key, if the server was started with one"`
 	Model       string        `yaml:"model" doc:"name of the model; required of a server that has several (router mode)"`
-	MaxTokens   int           `yaml:"max_tokens" doc:"tokens of an answer at most, thoughts included"`
 	Context     int           `yaml:"context" doc:"context of a slot in tokens; 0 asks the server"`
 	LoadTimeout time.Duration `yaml:"load_timeout" doc:"longest time to load the model"`
 	Care        local.Config  `yaml:"care" doc:"how the server is looked after"`
@@ -40,18 +39,14 @@ type Config struct {
 // at a time as it has slots, and no rate. At temperature 0 equal items get equal
 // verdicts.
 var Defaults = Config{
-	MaxTokens:   512,
 	LoadTimeout: 2 * time.Minute,
 	Care:        local.Defaults,
-	Settings:    llm.Settings{Temperature: new(float64), RequestsPerMinute: -1},
+	Settings:    llm.Settings{MaxTokens: 512, Temperature: new(float64), RequestsPerMinute: -1},
 }
 
 // Validate reports every fault.
 func (c Config) Validate() error {
 	faults := c.Faults()
-	if c.MaxTokens < 1 {
-		faults = append(faults, config.At("max_tokens", "must be at least 1"))
-	}
 	if c.Context != 0 && c.Context < 2*c.MaxTokens {
 		faults = append(faults, config.At("context", "must be at least twice max_tokens (%d), or 0", c.MaxTokens))
 	}
@@ -86,11 +81,10 @@ func New(name string, c Config, client *http.Client) (*Provider, error) {
 	}
 	base := strings.TrimSuffix(strings.TrimRight(c.BaseURL, "/"), "/v1")
 	chat, err := openai.New(name, openai.Config{
-		BaseURL:   base + "/v1",
-		Key:       c.Key,
-		Model:     cmp.Or(c.Model, "default"),
-		MaxTokens: c.MaxTokens,
-		Settings:  c.Settings,
+		BaseURL:  base + "/v1",
+		Key:      c.Key,
+		Model:    cmp.Or(c.Model, "default"),
+		Settings: c.Settings,
 	}, client)
 	if err != nil {
 		return nil, err

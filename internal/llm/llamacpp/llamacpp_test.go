@@ -199,7 +199,7 @@ func TestVersionInTheAddress(t *testing.T) {
 
 func TestSecretsStaySecret(t *testing.T) {
 	const key = "sk-hush"
-	p, err := llamacpp.New("", llamacpp.Config{BaseURL: "http://x", Key: key, MaxTokens: 1, LoadTimeout: time.Second},
+	p, err := llamacpp.New("", llamacpp.Config{BaseURL: "http://x", Key: key, Settings: llm.Settings{MaxTokens: 1}, LoadTimeout: time.Second},
 		&http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 401, Body: io.NopCloser(strings.NewReader(`{"error":{"message":"bad key ` + key + `"}}`))}, nil
 		})})
@@ -223,7 +223,7 @@ func FuzzInspect(f *testing.F) {
 	f.Add([]byte(`{"data":[{"id":"a"}]}`), []byte(`{"total_slots":-2,"default_generation_settings":{"n_ctx":-1}}`))
 	f.Add([]byte(`{"data":null}`), []byte(`[]`))
 	f.Fuzz(func(t *testing.T, models, props []byte) {
-		p, err := llamacpp.New("", llamacpp.Config{BaseURL: "http://x", Model: "mistral", MaxTokens: 1},
+		p, err := llamacpp.New("", llamacpp.Config{BaseURL: "http://x", Model: "mistral", Settings: llm.Settings{MaxTokens: 1}},
 			&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 				body := map[string][]byte{"/models": models, "/props": props}[r.URL.Path]
 				return &http.Response{StatusCode: 200, Body: io.NopCloser(bytes.NewReader(body))}, nil

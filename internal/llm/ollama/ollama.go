@@ -29,7 +29,6 @@ type Config struct {
 	BaseURL     string        `yaml:"base_url" doc:"address of the server; empty uses http://localhost:11434 if it answers and has the model"`
 	Key         config.Secret `yaml:"key" doc:"bearer token, for a server behind a proxy"`
 	Model       string        `yaml:"model" doc:"name of the model, as ollama list shows it"`
-	MaxTokens   int           `yaml:"max_tokens" doc:"tokens of an answer at most (num_predict)"`
 	NumCtx      int           `yaml:"num_ctx" doc:"context in tokens; every program that uses the model must use the same, as another value loads it again"`
 	KeepAlive   string        `yaml:"keep_alive" doc:"how long the model stays loaded after a call: 5m, 0, -1 for ever"`
 	Think       *bool         `yaml:"think" doc:"switches a thinking model's thoughts on or off; left out if not set"`
@@ -44,10 +43,9 @@ type Config struct {
 // time as fast as it can. At temperature 0 equal items get equal verdicts.
 var Defaults = Config{
 	Model:       "mistral",
-	MaxTokens:   512,
 	NumCtx:      4096,
 	KeepAlive:   "30m",
-	Settings:    llm.Settings{Temperature: new(float64), Concurrency: 1, RequestsPerMinute: -1},
+	Settings:    llm.Settings{MaxTokens: 512, Temperature: new(float64), Concurrency: 1, RequestsPerMinute: -1},
 	LoadTimeout: 2 * time.Minute,
 	Care:        local.Defaults,
 }
@@ -57,9 +55,6 @@ func (c Config) Validate() error {
 	faults := c.Faults()
 	if c.Model == "" {
 		faults = append(faults, config.At("model", "is required: a model of `ollama list`"))
-	}
-	if c.MaxTokens < 1 {
-		faults = append(faults, config.At("max_tokens", "must be at least 1"))
 	}
 	if c.NumCtx < 2*c.MaxTokens {
 		faults = append(faults, config.At("num_ctx", "must be at least twice max_tokens (%d)", c.MaxTokens))
@@ -88,7 +83,7 @@ func Kind(client func() *http.Client) flows.Kind[llm.Provider] {
 func New(name string, c Config, client *http.Client) *Provider {
 	base := strings.TrimRight(cmp.Or(c.BaseURL, DefaultURL), "/")
 	limits := c.Limits()
-	limits.MaxTokens, limits.Context, limits.Free = c.MaxTokens, c.NumCtx, true
+	limits.Context, limits.Free = c.NumCtx, true
 	return &Provider{
 		name:    cmp.Or(name, "ollama"),
 		config:  c,

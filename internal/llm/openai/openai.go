@@ -25,19 +25,18 @@ const Variable = "OPENAI_API_URL"
 
 // Config configures a provider. Without a base URL there is none.
 type Config struct {
-	BaseURL   string        `yaml:"base_url" doc:"address of the API with its version, as http://localhost:8080/v1; empty leaves the provider out"`
-	Key       config.Secret `yaml:"key" doc:"API key; local servers need none"`
-	Model     string        `yaml:"model" doc:"name of the model; required with base_url"`
-	MaxTokens int           `yaml:"max_tokens" doc:"tokens of an answer at most, thoughts included"`
-	Context   int           `yaml:"context" doc:"the model's context in tokens; what would not fit is not sent; 0 is unknown"`
-	Effort    string        `yaml:"effort" doc:"how much a reasoning model thinks (reasoning_effort); left out if not set" enum:"none|minimal|low|medium|high|xhigh|max"`
-	Free      *bool         `yaml:"free" doc:"whether its tokens cost nothing; if not set, they do unless base_url is this machine or a private network"`
+	BaseURL string        `yaml:"base_url" doc:"address of the API with its version, as http://localhost:8080/v1; empty leaves the provider out"`
+	Key     config.Secret `yaml:"key" doc:"API key; local servers need none"`
+	Model   string        `yaml:"model" doc:"name of the model; required with base_url"`
+	Context int           `yaml:"context" doc:"the model's context in tokens; what would not fit is not sent; 0 is unknown"`
+	Effort  string        `yaml:"effort" doc:"how much a reasoning model thinks (reasoning_effort); left out if not set" enum:"none|minimal|low|medium|high|xhigh|max"`
+	Free    *bool         `yaml:"free" doc:"whether its tokens cost nothing; if not set, they do unless base_url is this machine or a private network"`
 
 	llm.Settings `yaml:",inline"`
 }
 
 // Defaults is the configuration before pipeline.yaml.
-var Defaults = Config{MaxTokens: 1024}
+var Defaults = Config{Settings: llm.Settings{MaxTokens: 1024}}
 
 var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
@@ -47,15 +46,10 @@ func (c Config) Validate() error {
 	if c.BaseURL != "" && c.Model == "" {
 		faults = append(faults, config.At("model", "is required with base_url"))
 	}
-	if c.MaxTokens < 1 {
-		faults = append(faults, config.At("max_tokens", "must be at least 1"))
-	}
-	if c.Context != 0 && c.Context <= c.MaxTokens {
-		faults = append(faults, config.At("context", "must be above max_tokens (%d), or 0", c.MaxTokens))
-	}
 	if c.Effort != "" && !slices.Contains(efforts, c.Effort) {
 		faults = append(faults, config.At("effort", "must be one of %s", strings.Join(efforts, ", ")))
 	}
+	faults = append(faults, c.ContextFaults(c.Context)...)
 	faults = append(faults, llm.BaseURLFaults(c.BaseURL, "http://localhost:8080/v1")...)
 	return errors.Join(faults...)
 }
@@ -94,7 +88,7 @@ func New(name string, c Config, client *http.Client) (llm.Provider, error) {
 		options = append(options, option.WithAPIKey(key))
 	}
 	limits := c.Limits()
-	limits.MaxTokens, limits.Context = c.MaxTokens, c.Context
+	limits.Context = c.Context
 	limits.Free = c.Free == nil && llm.AtHome(c.BaseURL) || c.Free != nil && *c.Free
 	return &provider{
 		name:    name,

@@ -1,22 +1,24 @@
 // Package prescale gives every item a signed score from keywords, and drops what is
 // not worth a model's time.
 //
-// The score is a sum of terms: at most one phrase of each category of the lexicon
-// (half its weight if only the text below the title has it), the form and the
-// items of a filing; times the weight of the source. Positive terms are what
-// usually lifts a price (an approval, a takeover, a raised outlook), negative ones what
-// weighs on it (an offering, a failed trial, a bankruptcy).
+// The score is a sum of terms: phrases of the lexicon, of each category the heaviest or
+// up to its cap (half the weight if only the text below the title has it), the form and
+// the items of a filing; times the weight of the source. Positive terms are what usually
+// lifts a price (an approval, a takeover, a raised outlook), negative ones what weighs on
+// it (an offering, a failed trial, a bankruptcy). A category may count only beside
+// another, and instead of it: what an offering is worth depends on its stage.
 //
-// An item goes on if its score is at least min, or if its negative terms alone come to
-// strong_negative or less: bad news is not bought off by praise around it. The
-// others are dropped as "below min". A title with a noise phrase (law firms
-// looking for clients, conference dates, fund distributions) is dropped as
-// "noise". What `always` is true for goes on whatever it says.
+// A title with a phrase of a noise rule (law firms looking for clients, conference dates,
+// fund distributions) drops the item as "noise". Of the others an item goes on if its
+// score is at least min, or if its negative terms alone come to strong_negative or less:
+// bad news is not bought off by praise around it. So do items of watched tickers and of
+// high priority. The rest is dropped as "below min". What `always` is true for goes on
+// whatever it says.
 //
 // Phrases are whole words: "drop" is not in "Dropbox", and the longest phrase counts:
-// "fails to win approval" is no approval. A word that is only part of a company's
-// name does not count: Breakthrough Therapeutics, Merger Corp, and the title that
-// EDGAR's feed makes of form and issuer.
+// "fails to win approval" is no approval. What is only part of a company's name does
+// not count: Breakthrough Therapeutics, Merger Corp, the names of those who filed, and
+// the title that EDGAR's feed makes of form and issuer.
 //
 // The item keeps the score and the terms that made it, in Score and Reasons. The
 // same item always gets the same score, however often it comes.

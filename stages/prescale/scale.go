@@ -110,7 +110,9 @@ func (s *Scale) Weigh(item *news.Item) (Verdict, error) {
 	noise := s.findNoise(&v, found)
 	if noise != "" {
 		for _, f := range found {
-			s.suppress(&v, f, "the title is noise")
+			if f.group < s.noise {
+				s.suppress(&v, f, "the title is noise")
+			}
 		}
 	} else {
 		found = s.search(&v, found, text, Text, item.Filers)

@@ -13,8 +13,11 @@ import (
 	"catalyst/sinks/discord"
 	sinkjsonl "catalyst/sinks/jsonl"
 	"catalyst/sinks/topic"
+	"catalyst/sources/alpaca"
 	"catalyst/sources/edgar"
+	"catalyst/sources/finnhub"
 	"catalyst/sources/jsonl"
+	"catalyst/sources/newsapi"
 	"catalyst/sources/rss"
 	"catalyst/sources/stream"
 	"catalyst/sources/webhook"
@@ -39,8 +42,11 @@ func catalog(r *resources) flows.Catalog {
 	sec := edgarclient.NewLimits(r.Meters, r.Notes) // one for whatever asks EDGAR
 	return flows.Catalog{
 		Sources: []flows.SourceKind{
+			alpaca.Kind(r.Notes),
 			edgar.Kind(sec, r.Notes),
+			finnhub.Kind(),
 			jsonl.Kind(),
+			newsapi.Kind(),
 			rss.Kind(),
 			stream.Kind(r.Foreign, r.Quarantine),
 			webhook.Kind(),

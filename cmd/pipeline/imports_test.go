@@ -114,6 +114,7 @@ var clients = map[string][]string{
 
 	"github.com/bwmarrin/discordgo": {"sinks/discord"},
 	"github.com/mmcdole/gofeed":     {"sources/rss"},
+	"github.com/coder/websocket":    {"sources/alpaca"},
 
 	"github.com/reugn/go-streams":         {"flows"},
 	"github.com/expr-lang/expr":           {"flows"},

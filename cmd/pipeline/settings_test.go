@@ -20,7 +20,10 @@ import (
 	"catalyst/internal/llm/ollama"
 	"catalyst/internal/llm/openai"
 	"catalyst/sinks/discord"
+	"catalyst/sources/alpaca"
 	"catalyst/sources/edgar"
+	"catalyst/sources/finnhub"
+	"catalyst/sources/newsapi"
 	"catalyst/stages/batch"
 	"catalyst/stages/freshness"
 	llmrouter "catalyst/stages/llm_router"
@@ -46,6 +49,16 @@ func stageConfig[C any](p *flows.Plan) (c C) {
 			if found, ok := s.Config.(C); ok {
 				return found
 			}
+		}
+	}
+	return c
+}
+
+// sourceConfig is the configuration of the only source of its type.
+func sourceConfig[C any](p *flows.Plan) (c C) {
+	for _, s := range p.Sources {
+		if found, ok := s.Config.(C); ok {
+			return found
 		}
 	}
 	return c
@@ -174,6 +187,10 @@ func TestEachVariableHasItsEffect(t *testing.T) {
 
 		{"FEATURE_RSS", "0", nil, both("globenewswire", "prnewswire"), yes, no},
 		{"FEATURE_EDGAR", "1", map[string]string{"EDGAR_CONTACT": "Example news@example.com"}, there("edgar-8k"), false, true},
+		{"ALPACA_KEY", "id", map[string]string{"ALPACA_SECRET": "s"}, func(p *flows.Plan, _ *resources) any { return sourceConfig[alpaca.Config](p).Key.Reveal() }, "", "id"},
+		{"ALPACA_SECRET", "s", map[string]string{"ALPACA_KEY": "id"}, func(p *flows.Plan, _ *resources) any { return sourceConfig[alpaca.Config](p).Secret.Reveal() }, "", "s"},
+		{"FINNHUB_KEY", "k", nil, func(p *flows.Plan, _ *resources) any { return sourceConfig[finnhub.Config](p).Key.Reveal() }, "", "k"},
+		{"NEWSAPI_KEY", "k", nil, func(p *flows.Plan, _ *resources) any { return sourceConfig[newsapi.Config](p).Key.Reveal() }, "", "k"},
 		{"FEATURE_HALTS", "1", nil, there("nasdaq_halts"), false, true},
 		{"FEATURE_FRESHNESS", "0", nil, there("freshness"), true, false},
 		{"NEWS_MAX_AGE_MINUTES", "30", nil, func(p *flows.Plan, _ *resources) any { return stageConfig[freshness.Config](p).News }, 10 * time.Minute, 30 * time.Minute},
@@ -216,7 +233,7 @@ func TestAllSwitchedOff(t *testing.T) {
 		}
 	}
 	plan, r := parsedWith(t, env)
-	if got, want := names(plan, r), []string{"discord", "gemini", "anthropic", "openai"}; !cmp.Equal(got, want) {
+	if got, want := names(plan, r), []string{"alpaca", "finnhub", "newsapi", "discord", "gemini", "anthropic", "openai"}; !cmp.Equal(got, want) {
 		t.Errorf("%v are left, want %v", got, want)
 	}
 	for _, p := range r.providers {

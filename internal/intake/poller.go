@@ -22,6 +22,8 @@ type Document struct {
 	Unchanged bool
 	// Wait is how long the server asks to be left alone; zero if it does not say.
 	Wait time.Duration
+	// Fault is why a part is missing; what is there is published all the same.
+	Fault error
 	// Keep is called when all items are durable, and not before; may be nil. The next
 	// look need not bring them again.
 	Keep func()
@@ -70,7 +72,7 @@ func (p *Poller) Look(ctx context.Context) error {
 		return err
 	}
 	p.note(doc, len(doc.Items))
-	return nil
+	return doc.Fault
 }
 
 const notPublished = "not_published"
@@ -130,6 +132,10 @@ func (p *Poller) poll(ctx context.Context, publish flows.Publish) (asked time.Du
 	rest := max(0, len(fresh)-p.pace.MaxItems)
 	if err := p.publish(ctx, publish, fresh[rest:]); err != nil {
 		return doc.Wait, notPublished, err
+	}
+	if doc.Fault != nil {
+		result, asked = resultOf(doc.Fault)
+		return max(asked, doc.Wait), result, doc.Fault
 	}
 	if rest == 0 && doc.Keep != nil { // else the next look must bring them again
 		doc.Keep()

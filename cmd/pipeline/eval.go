@@ -15,7 +15,7 @@ func (a *app) evalCommand() *cobra.Command {
 		Use: "eval", Short: "Measure how filings are read, against labelled ones",
 		Example: "  pipeline eval items labelled/8-K\n  pipeline eval elements labelled/elements --least 0.95",
 	}
-	c.AddCommand(a.evalItemsCommand(), a.evalElementsCommand(), a.evalPrescaleCommand())
+	c.AddCommand(a.evalItemsCommand(), a.evalElementsCommand(), a.evalCacheCommand(), a.evalPrescaleCommand(), a.evalDedupeCommand(), a.evalTickersCommand())
 	asGroup(c)
 	return c
 }

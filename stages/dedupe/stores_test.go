@@ -1,7 +1,11 @@
 package dedupe
 
 import (
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -64,4 +68,46 @@ func redisAs(tb testing.TB, name string) store.Stories {
 	}
 	tb.Cleanup(func() { s.Close() })
 	return s
+}
+
+// A thousand equal items within a second, over two processes with four workers each: one goes
+// on, and so there is one alert and one call to a model. Once they are the same item, and
+// once each comes with an identifier of its own.
+func TestAThousandEqualItemsPassOnce(t *testing.T) {
+	for name, open := range map[string]func(testing.TB) [2]store.Stories{"sqlite": twoSQLite, "redis": twoRedis} {
+		for _, own := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", identifiers of their own: ", own), func(t *testing.T) {
+				stores := open(t)
+				const items, workers = 1000, 8
+				var passed atomic.Int32
+				var wg sync.WaitGroup
+				for w := range workers {
+					s := build(t, stores[w%2], DefaultConfig)
+					wg.Go(func() {
+						var batch []*flows.Message
+						for i := w; i < items; i += workers {
+							m := told("same", 0, "ACME", cranes)
+							if m.ID = fmt.Sprint(i); own {
+								m.Item.GUID = m.ID
+							}
+							m.Item.Received = noon.Add(time.Duration(i) * time.Millisecond)
+							batch = append(batch, m)
+							if len(batch) == 25 || i+workers >= items {
+								out, err := s.Process(t.Context(), batch)
+								if err != nil {
+									t.Error(err)
+								}
+								passed.Add(int32(len(out)))
+								batch = nil
+							}
+						}
+					})
+				}
+				wg.Wait()
+				if n := passed.Load(); n != 1 {
+					t.Errorf("%d of %d equal items passed, want 1", n, items)
+				}
+			})
+		}
+	}
 }

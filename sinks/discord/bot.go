@@ -123,7 +123,7 @@ func (b *bot) wait(k *bucket, edits bool, now time.Time) (time.Duration, error) 
 func (b *bot) waitGlobally(edits bool, now time.Time) time.Duration {
 	const second = time.Second + slack
 	past, _ := slices.BinarySearchFunc(b.ended, now.Add(-second), time.Time.Compare)
-	b.ended = slices.Delete(b.ended, 0, past)
+	b.ended = b.ended[past:]
 	places := b.perSecond
 	if edits {
 		places -= b.perSecond / 5

@@ -52,6 +52,7 @@ func (c *change) follow(other *change) {
 type sheet struct {
 	id      string
 	changes map[string]*change // by key
+	aside   []*change          // of a refused edit: to be shown after this one
 	tries   int
 	rounds  int // edits that others' changes came in between
 }
@@ -154,6 +155,9 @@ func (d *desk) cannot(until time.Time, err error) {
 	err = d.room.notSent("edit message", err)
 	for _, s := range queue {
 		s.end(err)
+		for _, c := range s.aside {
+			c.end(err)
+		}
 	}
 }
 
@@ -182,7 +186,7 @@ func (r *room) edit(p permit, s *sheet) {
 			return
 		}
 		s.end(err)
-		r.changes.done(s.id)
+		r.changes.done(s)
 	}()
 	ctx := r.sink.ctx
 	records, err := r.due(ctx, s)
@@ -200,6 +204,7 @@ func (r *room) edit(p permit, s *sheet) {
 	if repeat, err = a.retry, a.err; repeat || err != nil {
 		if flows.IsPermanent(err) {
 			r.withdraw(ctx, s, before)
+			repeat = s.refused(before, a.reply, err)
 		}
 		return
 	}
@@ -243,9 +248,12 @@ func (r *room) withdraw(ctx context.Context, s *sheet, before map[string]record)
 // edits after its own change too.
 const maxRounds = 5
 
-func (d *desk) done(id string) {
+func (d *desk) done(s *sheet) {
+	for _, c := range s.aside {
+		d.add(c)
+	}
 	d.mu.Lock()
-	delete(d.busy, id)
+	delete(d.busy, s.id)
 	d.mu.Unlock()
 	d.room.edits.kick()
 }

@@ -164,6 +164,64 @@ func TestOneOfSeveralIsRefused(t *testing.T) {
 	})
 }
 
+// One of several changes is refused: the others are shown, beside what it showed before,
+// and only its own message fails. Discord may say which it is, or not.
+func TestOneOfSeveralEditsIsRefused(t *testing.T) {
+	named := &discordtest.Fault{Status: 400, Body: `{"code": 50035, "message": "Invalid Form Body",
+		"errors": {"embeds": {"3": {"fields": {"1": {"value": {"_errors": [{"code": "BASE_TYPE_MAX_LENGTH"}]}}}}}}}`}
+	for name, c := range map[string]struct {
+		discord discordtest.Config
+		fault   *discordtest.Fault // of the first edit
+		edits   int
+	}{
+		"named":   {discordtest.Config{}, named, 2},
+		"unnamed": {discordtest.Config{Harmful: mustMatch("worst of news")}, nil, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testConfig()
+			config.Creates = 1
+			onBench(t, c.discord, config, func(t *testing.T, b *bench) {
+				batch := sinktest.Messages(10)
+				if err := b.announce(t.Context(), pendingOf(batch)...); err != nil {
+					t.Fatal(err)
+				}
+				b.server.Script(func(r discordtest.Request) *discordtest.Fault {
+					if r.N == 2 {
+						return c.fault
+					}
+					return nil
+				})
+				alerts := b.server.Messages()[0].Last().Embeds
+				bad := slices.IndexFunc(batch, func(m *flows.Message) bool { return m.Item.Title == alerts[3].Title })
+				batch[bad].Item.Analysis.Reasoning = "This is the worst of news."
+				if err := b.Deliver(t.Context(), batch); err != nil {
+					t.Fatal(err)
+				}
+				for i, m := range batch {
+					if failed := flows.IsPermanent(m.Outcome().Err); failed != (i == bad) {
+						t.Errorf("%s: %+v", m.Item.Title, m.Outcome())
+					}
+				}
+				wantShown(t, b.server, batch)
+				for i, e := range b.server.Messages()[0].Last().Shown() {
+					if want := map[bool]int{true: 0xFFA500, false: 0x00FF00}[i == 3]; e.Color != want {
+						t.Errorf("%s ends as #%06X, want #%06X", e.Title, e.Color, want)
+					}
+				}
+				if n := len(b.server.Requests()) - 1; n > c.edits {
+					t.Errorf("%d edits, want at most %d", n, c.edits)
+				}
+				// What was refused does not stand in the way of what comes later.
+				batch[bad] = sinktest.Messages(10)[bad]
+				if err := b.deliver(t.Context(), batch[bad]); err != nil {
+					t.Fatal(err)
+				}
+				wantVerdicts(t, b.server)
+			})
+		})
+	}
+}
+
 // Two processes edit one message for different alerts at the same time, over and over:
 // the last edit has the last state of each.
 func TestTwoProcessesEditOneMessage(t *testing.T) {

@@ -99,6 +99,8 @@ func (s *Server) end(c *call, a answer) {
 	now := time.Now()
 	r := &s.requests[c.req.N-1]
 	r.Status, r.Code, r.Answered = a.status, a.code, now
-	s.learn(c, a, now)
+	if c.req.N > s.forgotten {
+		s.learn(c, a, now)
+	}
 	s.countInvalid(a, now)
 }

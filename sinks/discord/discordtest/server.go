@@ -103,6 +103,7 @@ type Server struct {
 	invalid    bucket
 	banned     time.Time // until then
 	requests   []Request
+	forgotten  int // the first requests, of a client that is no more
 	violations []Violation
 	inFlight   map[string]int
 	mostBusy   map[string]int

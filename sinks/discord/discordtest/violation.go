@@ -36,10 +36,12 @@ func (s *Server) Violations() []Violation {
 }
 
 // Forget forgets what the client has been told, as a client does that is
-// started again. Limits and messages stay.
+// started again. Limits and messages stay. What is under way was sent by the
+// client that is no more: its answers tell nobody anything.
 func (s *Server) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forgotten = len(s.requests)
 	clear(s.told)
 	clear(s.goneHooks)
 }

@@ -48,6 +48,21 @@ func TestWaitForTheReset(t *testing.T) {
 	})
 }
 
+// What a process that is no more is told, the next one does not know.
+func TestAnswersToTheForgottenTeachNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{Creates: Limit{1, 5 * time.Second}, Latency: 100 * time.Millisecond})
+		for range 2 { // the second is told to wait
+			go ask(t, s, "POST", path, with(`"content":"c"`))
+		}
+		synctest.Wait()
+		s.Forget()
+		time.Sleep(time.Second)
+		ask(t, s, "POST", path, with(`"content":"c"`))
+		blamed(t, s, "[]")
+	})
+}
+
 // Who sends much at once meets a 429 that nobody could foresee; once.
 func TestBreakALimitTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

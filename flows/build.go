@@ -107,7 +107,7 @@ func (e *Engine) newSegment(p SegmentPlan, stages []named[Stage]) *segment {
 		topic: p.Topic, maxBytes: e.plan.Engine.MaxBytes, stop: e.stop, log: e.log.With("segment", p.Topic),
 		clock: e.clock(), settled: e.plan.Settled,
 	}
-	s.gate = newGate(s.log)
+	s.gate = newGate(s.log, s.clock)
 	for i, stage := range stages {
 		s.steps = append(s.steps, &step{
 			name: stage.Name, process: stage.it.Process, knobs: p.Stages[i].Knobs, log: s.log, stats: new(StepStats),

@@ -204,7 +204,7 @@ func (e *Engine) router(work context.Context) (_ *message.Router, handlers []*me
 		handler := router.AddHandler(s.topic, s.topic, s.sub, "", nowhere{}, s.handle)
 		handler.AddMiddleware(
 			poison,
-			retry(e.plan.Engine.Retry, e.stop, s.log),
+			retry(e.plan.Engine.Retry, s.clock, e.stop, s.log),
 			park(s.gate, e.stop, parked),
 			middleware.Recoverer,
 		)

@@ -16,16 +16,20 @@ import (
 //	  ▲                    ▲  Unavailable, the wait doubles    │
 //	  └────────────────────┴───────────────────────────────────┘ anything else
 type gate struct {
-	log *slog.Logger
-	// turn is held by the one that waits for the time of the next probe, and makes it.
-	// However many are parked, only this one is woken for a probe.
+	log   *slog.Logger
+	clock Clock
+	// turn is given to one that is parked when it is time for a probe. However many are
+	// parked, only this one is woken.
 	turn chan struct{}
 
-	mu     sync.Mutex
-	closed bool
-	opened chan struct{} // closed when the gate opens; made when it closes
-	fails  int           // probes that failed in a row
-	until  time.Time     // when the next probe may go
+	mu      sync.Mutex
+	closed  bool
+	opened  chan struct{} // closed when the gate opens; made when it closes
+	outside int           // messages that wait for that
+	parked  int           // that wait for their turn, too
+	due     bool          // it is time for a probe, and nobody was parked
+	fails   int           // probes that failed in a row
+	until   time.Time     // when the next probe may go
 
 	dependency string
 	err        error
@@ -42,12 +46,20 @@ const (
 	maxAskedWait = time.Hour
 )
 
-func newGate(log *slog.Logger) *gate { return &gate{log: log, turn: make(chan struct{}, 1)} }
+func newGate(log *slog.Logger, clock Clock) *gate {
+	return &gate{log: log, clock: clock, turn: make(chan struct{}, 1)}
+}
 
 // enter waits until the gate is open. It returns false if stop closes first.
 func (g *gate) enter(stop <-chan struct{}) bool {
 	for {
-		opened, closed := g.state()
+		g.mu.Lock()
+		opened, closed := g.opened, g.closed
+		if closed {
+			g.outside++
+			g.clock.Hold(1)
+		}
+		g.mu.Unlock()
 		if !closed {
 			return true
 		}
@@ -59,24 +71,17 @@ func (g *gate) enter(stop <-chan struct{}) bool {
 	}
 }
 
-func (g *gate) state() (opened <-chan struct{}, closed bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.opened, g.closed
-}
-
 // close closes the gate because of u. wasProbe says that the caller's try was the probe.
 func (g *gate) close(u *UnavailableError, wasProbe bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case !g.closed:
-		g.closed, g.fails, g.since = true, 0, time.Now()
+		g.closed, g.fails, g.since = true, 0, g.clock.Now()
 		g.opened = make(chan struct{})
 		g.log.Warn("segment_paused", "dependency", u.Dependency, "error", u.Err)
 	case wasProbe:
 		g.fails++
-		defer g.endTurn()
 	default:
 		return // one of those that were inside when it closed
 	}
@@ -87,45 +92,40 @@ func (g *gate) close(u *UnavailableError, wasProbe bool) {
 // because the gate is open. ok is false if stop closes first. A probe ends with
 // close, probed or abandon.
 func (g *gate) wait(stop <-chan struct{}) (probe, ok bool) {
-	for {
-		opened, closed := g.state()
-		if !closed {
-			return false, true
-		}
-		select {
-		case <-opened:
-		case <-stop:
-			return false, false
-		case g.turn <- struct{}{}:
-			if probe, ok = g.await(stop); probe {
-				return true, true
-			}
-			g.endTurn()
-			if !ok {
-				return false, false
-			}
-		}
-	}
-}
-
-// await waits for the time of the next probe. The caller has the turn, so nobody
-// else moves that time; probe is false if the gate has been opened just before.
-func (g *gate) await(stop <-chan struct{}) (probe, ok bool) {
 	g.mu.Lock()
-	closed, wait := g.closed, time.Until(g.until)
+	opened, closed, mine := g.opened, g.closed, g.due
+	if closed && mine {
+		g.due = false
+	} else if closed {
+		g.parked++
+		g.clock.Hold(1)
+	}
 	g.mu.Unlock()
-	if !closed {
-		return false, true
+	if !closed || mine {
+		return closed, true
 	}
 	select {
-	case <-time.After(wait):
+	case <-opened:
+		return false, true
+	case <-g.turn:
 		return true, true
 	case <-stop:
 		return false, false
 	}
 }
 
-func (g *gate) endTurn() { <-g.turn }
+// probe lets one of the parked try.
+func (g *gate) probe() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.parked == 0 {
+		g.due = true
+		return
+	}
+	g.parked--
+	g.clock.Hold(-1)
+	g.turn <- struct{}{} // which nobody else fills: one probe is made at a time
+}
 
 // schedule sets the time of the next probe. g.mu is held.
 func (g *gate) schedule(u *UnavailableError) {
@@ -133,7 +133,8 @@ func (g *gate) schedule(u *UnavailableError) {
 	if u.Wait <= 0 {
 		wait = min(firstParkWait<<min(g.fails, 10), maxParkWait)
 	}
-	g.until = time.Now().Add(wait)
+	g.until = g.clock.Now().Add(wait)
+	g.clock.AfterFunc(wait, g.probe)
 	g.dependency, g.err = u.Dependency, u.Err
 }
 
@@ -141,15 +142,15 @@ func (g *gate) schedule(u *UnavailableError) {
 func (g *gate) probed() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.log.Info("segment_resumed", "dependency", g.dependency, "after", time.Since(g.since).Round(time.Millisecond))
-	g.closed, g.fails = false, 0
+	g.log.Info("segment_resumed", "dependency", g.dependency, "after", g.clock.Now().Sub(g.since).Round(time.Millisecond))
+	g.clock.Hold(-g.parked - g.outside)
+	g.closed, g.fails, g.parked, g.outside = false, 0, 0, 0
 	g.dependency, g.err = "", nil
 	close(g.opened)
-	g.endTurn()
 }
 
 // abandon ends a probe that was interrupted and so told nothing.
-func (g *gate) abandon() { g.endTurn() }
+func (g *gate) abandon() { g.probe() }
 
 // Outage says why a segment takes in nothing.
 type Outage struct {

@@ -2,8 +2,10 @@ package flows
 
 import (
 	"errors"
+	"hash/fnv"
+	"io"
 	"log/slog"
-	"math/rand/v2"
+	"math"
 	"strconv"
 	"time"
 
@@ -38,7 +40,7 @@ type Retry struct {
 
 // retry calls the handler until it succeeds, a permanent error comes, or attempts
 // are used up. A wait is ended by stop.
-func retry(r Retry, stop <-chan struct{}, log *slog.Logger) message.HandlerMiddleware {
+func retry(r Retry, clock Clock, stop <-chan struct{}, log *slog.Logger) message.HandlerMiddleware {
 	return func(next message.HandlerFunc) message.HandlerFunc {
 		return func(wm *message.Message) ([]*message.Message, error) {
 			for attempt := 1; ; attempt++ {
@@ -48,16 +50,18 @@ func retry(r Retry, stop <-chan struct{}, log *slog.Logger) message.HandlerMiddl
 				}
 				wm.Metadata.Set(MetaPoisonAttempts, strconv.Itoa(attempt))
 				if attempt >= r.Attempts || IsPermanent(err) {
-					wm.Metadata.Set(MetaPoisonAt, time.Now().UTC().Format(time.RFC3339))
+					wm.Metadata.Set(MetaPoisonAt, clock.Now().UTC().Format(time.RFC3339))
 					return nil, err
 				}
-				wait := max(r.backoff(attempt), min(retryWait(err), maxAskedWait))
+				wait := max(r.backoff(wm.UUID, attempt), min(retryWait(err), maxAskedWait))
 				log.Warn("message_retry", "id", wm.UUID, "attempt", attempt, "of", r.Attempts, "wait", wait.Round(time.Millisecond), "error", err)
-				timer := time.NewTimer(wait)
+				over := make(chan struct{})
+				forget := clock.AfterFunc(wait, func() { clock.Hold(-1); close(over) })
+				clock.Hold(1)
 				select {
-				case <-timer.C:
+				case <-over:
 				case <-stop:
-					timer.Stop()
+					forget()
 					return nil, errInterrupted
 				}
 			}
@@ -66,10 +70,13 @@ func retry(r Retry, stop <-chan struct{}, log *slog.Logger) message.HandlerMiddl
 }
 
 // backoff returns the wait after the attempt-th try: Delay doubled each time, up
-// to Max, times a random factor between 0.5 and 1.5.
-func (r Retry) backoff(attempt int) time.Duration {
+// to Max, times a factor between 0.5 and 1.5 that spreads messages. It is the same each
+// time for one message.
+func (r Retry) backoff(id string, attempt int) time.Duration {
 	wait := min(r.Delay<<min(attempt-1, 20), r.Max)
-	return time.Duration(float64(wait) * (0.5 + rand.Float64()))
+	h := fnv.New32a()
+	io.WriteString(h, id+strconv.Itoa(attempt))
+	return time.Duration(float64(wait) * (0.5 + float64(h.Sum32())/math.MaxUint32))
 }
 
 // park keeps a message whose dependency is down, and tries it again when the

@@ -55,7 +55,7 @@ func TestRetry(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := &tries{errs: tt.errs, start: time.Now()}
 				wm := message.NewMessage("id", nil)
-				_, err := retry(r, nil, quietLog)(h.handle)(wm)
+				_, err := retry(r, timeOfDay{}, nil, quietLog)(h.handle)(wm)
 				if !errors.Is(err, tt.wantErr) {
 					t.Errorf("error %v, want %v", err, tt.wantErr)
 				}
@@ -79,7 +79,7 @@ func TestRetry(t *testing.T) {
 			h := &tries{errs: []error{boom}, start: time.Now()}
 			go func() { time.Sleep(time.Millisecond); close(stop) }()
 			wm := message.NewMessage("id", nil)
-			if _, err := retry(r, stop, quietLog)(h.handle)(wm); !errors.Is(err, errInterrupted) {
+			if _, err := retry(r, timeOfDay{}, stop, quietLog)(h.handle)(wm); !errors.Is(err, errInterrupted) {
 				t.Errorf("error %v, want interrupted", err)
 			}
 			if got := time.Since(h.start); got != time.Millisecond {
@@ -95,7 +95,7 @@ func TestParkedMessagesProbeOneAtATime(t *testing.T) {
 		var calls atomic.Int32
 		down.Store(true)
 		var reported atomic.Int32
-		g := newGate(quietLog)
+		g := newGate(quietLog, timeOfDay{})
 		stop := make(chan struct{})
 		handle := park(g, stop, func(*message.Message, error) { reported.Add(1) })(func(*message.Message) ([]*message.Message, error) {
 			calls.Add(1)
@@ -147,7 +147,7 @@ func TestParkHonoursTheWaitAskedForAndTheStop(t *testing.T) {
 		start := time.Now()
 		h := &tries{start: start, errs: []error{Unavailable("models", errors.New("quota"), 10*time.Minute)}}
 		stop := make(chan struct{})
-		g := newGate(quietLog)
+		g := newGate(quietLog, timeOfDay{})
 		handle := park(g, stop, func(*message.Message, error) {})(h.handle)
 		if _, err := handle(message.NewMessage("a", nil)); err != nil {
 			t.Error(err)
@@ -167,7 +167,7 @@ func TestAFailureOfTheProbeOtherThanAnOutageOpensTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		boom := errors.New("boom")
 		h := &tries{start: time.Now(), errs: []error{Unavailable("redis", boom, 0), boom}}
-		g := newGate(quietLog)
+		g := newGate(quietLog, timeOfDay{})
 		if _, err := park(g, nil, func(*message.Message, error) {})(h.handle)(message.NewMessage("a", nil)); !errors.Is(err, boom) {
 			t.Errorf("error %v, want boom", err)
 		}
@@ -189,10 +189,10 @@ func TestWaitsAskedForAreBounded(t *testing.T) {
 		{365 * 24 * time.Hour, 3 * time.Hour, 4, 4},
 	}
 	for _, tt := range tests {
-		gate := newGate(quietLog)
+		gate := newGate(quietLog, timeOfDay{})
 		for name, wrap := range map[string]func(message.HandlerFunc) message.HandlerFunc{
 			"unavailable": park(gate, nil, func(*message.Message, error) {}),
-			"retry after": retry(Retry{Attempts: 1 << 30, Delay: time.Second, Max: time.Second}, nil, quietLog),
+			"retry after": retry(Retry{Attempts: 1 << 30, Delay: time.Second, Max: time.Second}, timeOfDay{}, nil, quietLog),
 		} {
 			synctest.Test(t, func(t *testing.T) {
 				gate.turn = make(chan struct{}, 1) // of this bubble
@@ -222,7 +222,7 @@ func TestParkedMessagesTakeTurns(t *testing.T) {
 		probes := map[string]int{}
 		first := map[string]bool{}
 		var mu sync.Mutex
-		g := newGate(quietLog)
+		g := newGate(quietLog, timeOfDay{})
 		stop, down := make(chan struct{}), make(chan struct{})
 		handle := park(g, stop, func(*message.Message, error) {})(func(wm *message.Message) ([]*message.Message, error) {
 			<-down // all are in when it happens

@@ -259,7 +259,7 @@ func TestFanDeliversToEachSinkAndFailsIfOneFails(t *testing.T) {
 
 func BenchmarkSixPassThroughStages(b *testing.B) {
 	stop := make(chan struct{})
-	s := &segment{topic: "t", stop: stop, gate: newGate(quietLog), log: quietLog}
+	s := &segment{topic: "t", stop: stop, gate: newGate(quietLog, timeOfDay{}), log: quietLog}
 	var stages []Stage
 	for i := range 6 {
 		st := newStep(func(_ context.Context, batch []*Message) ([]*Message, error) { return batch, nil }, Knobs{})

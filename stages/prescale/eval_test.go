@@ -57,18 +57,22 @@ func TestOnLabelledSentences(t *testing.T) {
 
 // What goes on by its score is what goes on by its reach: the curve is about the stage.
 func TestReachIsWhatMinDecides(t *testing.T) {
-	for _, title := range []string{
-		"FDA approves drug", "Lakeside files for bankruptcy", "Lakeside prices offering after record revenue", "Lakeside opens a centre",
-		"Rosen Law Firm on bankruptcy", "Shares soar", "Shares fall", "Lakeside closes public offering",
-	} {
-		item := &news.Item{Title: title}
-		scale := testScorer(t, DefaultConfig).scale
-		v := weigh(t, DefaultConfig, item)
-		for _, factor := range []float64{0.25, 0.5, 1, 2, 4} {
-			c := DefaultConfig
-			c.Min, c.StrongNegative = c.Min*factor, c.StrongNegative*factor
-			if goes := weigh(t, c, item).Drop == ""; goes != (scale.Reach(v) >= c.Min) {
-				t.Errorf("%q at min %.2f: goes on %v, reach %v", title, c.Min, goes, scale.Reach(v))
+	scale := testScorer(t, DefaultConfig).scale
+	for _, factor := range []float64{0.25, 0.5, 1, 2, 4} {
+		c := DefaultConfig
+		c.Min, c.StrongNegative = c.Min*factor, c.StrongNegative*factor
+		moved := testScorer(t, c).scale
+		for _, title := range []string{
+			"FDA approves drug", "Lakeside files for bankruptcy", "Lakeside prices offering after record revenue", "Lakeside opens a centre",
+			"Rosen Law Firm on bankruptcy", "Shares soar", "Shares fall", "Lakeside closes public offering",
+		} {
+			item := &news.Item{Title: title}
+			v, err := scale.Weigh(item)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w, _ := moved.Weigh(item); (w.Drop == "") != (scale.Reach(v) >= c.Min) {
+				t.Errorf("%q at min %.2f: %s, though it reaches %v", title, c.Min, w.Why, scale.Reach(v))
 			}
 		}
 	}

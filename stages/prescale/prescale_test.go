@@ -51,6 +51,7 @@ func TestStageContract(t *testing.T) {
 }
 
 func TestScore(t *testing.T) {
+	scale := testScorer(t, DefaultConfig).scale
 	for _, c := range []struct {
 		item    news.Item
 		score   float64
@@ -135,7 +136,10 @@ func TestScore(t *testing.T) {
 		item: news.Item{Title: "株式会社ハーバー、新薬を発表 \xff\xfe \x00"},
 		drop: "below min",
 	}} {
-		v := weigh(t, DefaultConfig, &c.item)
+		v, err := scale.Weigh(&c.item)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if v.Drop != c.drop || v.Score != c.score {
 			t.Errorf("%q: score %v, drop %q, want %v and %q", c.item.Title, v.Score, v.Drop, c.score, c.drop)
 		}

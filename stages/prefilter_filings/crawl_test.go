@@ -1,6 +1,7 @@
 package prefilterfilings
 
 import (
+	"fmt"
 	"html"
 	"os"
 	"path/filepath"
@@ -17,14 +18,16 @@ import (
 )
 
 var (
-	accessionInFeed = regexp.MustCompile(`accession-number=([\d-]+)`)
-	entryInFeed     = regexp.MustCompile(`(?s)<entry>.*?</entry>`)
-	titleInFeed     = regexp.MustCompile(`(?s)<title>(.*?)</title>`)
-	summaryInFeed   = regexp.MustCompile(`(?s)<summary[^>]*>(.*?)</summary>`)
-	formInFeed      = regexp.MustCompile(`label="form type" term="([^"]*)"`)
-	itemInFeed      = regexp.MustCompile(`Item (\d\.\d\d):`)
-	filerInFeed     = regexp.MustCompile(`^.*? - (.*) \((\d{10})\) \(([^)]*)\)$`)
+	itemInFeed  = regexp.MustCompile(`Item (\d\.\d\d):`)
+	filerInFeed = regexp.MustCompile(`^.*? - (.*) \((\d{10})\) \(([^)]*)\)$`)
 )
+
+// between is what stands in s between two marks, and what follows.
+func between(s, begin, end string) (inside, rest string, found bool) {
+	_, s, found = strings.Cut(s, begin)
+	inside, rest, _ = strings.Cut(s, end)
+	return inside, rest, found
+}
 
 // crawled is the real feed: one item for each accession, with all its filers.
 func crawled(tb testing.TB) []*news.Item {
@@ -45,22 +48,28 @@ func crawled(tb testing.TB) []*news.Item {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		for _, entry := range entryInFeed.FindAllString(text, -1) {
-			accession := accessionInFeed.FindStringSubmatch(entry)[1]
+		for {
+			entry, rest, found := between(text, "<entry>", "</entry>")
+			if !found {
+				break
+			}
+			text = rest
+			part := func(begin, end string) string {
+				inside, _, _ := between(entry, begin, end)
+				return html.UnescapeString(inside)
+			}
+			accession, title := part("accession-number=", "<"), part("<title>", "</title>")
 			item := byAccession[accession]
 			if item == nil {
-				summary := html.UnescapeString(summaryInFeed.FindStringSubmatch(entry)[1])
-				item = &news.Item{
-					Accession: accession, Form: formInFeed.FindStringSubmatch(entry)[1],
-					Title: html.UnescapeString(titleInFeed.FindStringSubmatch(entry)[1]), Summary: news.Text(summary),
-				}
+				summary := part(`<summary type="html">`, "</summary>")
+				item = &news.Item{Accession: accession, Form: part(`label="form type" term="`, `"`), Title: title, Summary: news.Text(summary)}
 				for _, m := range itemInFeed.FindAllStringSubmatch(summary, -1) {
 					item.Items = append(item.Items, m[1])
 				}
 				byAccession[accession] = item
 				all = append(all, item)
 			}
-			if m := filerInFeed.FindStringSubmatch(html.UnescapeString(titleInFeed.FindStringSubmatch(entry)[1])); m != nil {
+			if m := filerInFeed.FindStringSubmatch(title); m != nil {
 				f := news.Filer{Name: m[1], CIK: m[2], Role: m[3]}
 				switch {
 				case slices.Contains(item.Filers, f):
@@ -107,7 +116,7 @@ func TestRealFeed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJudge(c.config)
-			got, topics, kept := map[string]int{}, map[string]int{}, map[string][]string{}
+			got, topics, kept, told := map[string]int{}, map[string]int{}, map[string][]string{}, map[string]bool{}
 			for _, item := range items {
 				reason := j.reason(item)
 				got[reason]++
@@ -115,8 +124,10 @@ func TestRealFeed(t *testing.T) {
 					j.rank(item)
 					topics[item.Topic]++
 					kept[item.Form] = append(kept[item.Form], item.Filers[0].Name)
-				} else if slices.Contains(c.config.Forms, baseForm(item.Form)) {
-					t.Logf("%s: %s %s %s", reason, item.Form, item.Filers[0].Name, strings.Join(item.Items, ","))
+				} else if what := fmt.Sprintf("%s: %s %s %s", reason, item.Form, item.Filers[0].Name, strings.Join(item.Items, ",")); !told[what] &&
+					slices.Contains(c.config.Forms, baseForm(item.Form)) {
+					told[what] = true
+					t.Log(what)
 				}
 			}
 			t.Log("topics of what is kept:", topics)

@@ -299,6 +299,7 @@ func TestAmends(t *testing.T) {
 	other := amendment(3, day.Add(26*time.Hour), "8-K", "", "5.02", "7.01")
 	vote := amendment(4, day, "8-K", "", "5.07")
 	annual := amendment(5, day, "10-K", "")
+	notes := openSQLite(t)
 	for name, c := range map[string]struct {
 		before []*news.Item
 		item   *news.Item
@@ -335,7 +336,11 @@ func TestAmends(t *testing.T) {
 			if c.want > 0 {
 				want = "acc:" + accession(c.want)
 			}
-			notes := openSQLite(t)
+			for _, name := range []string{"filings/123456/8-K", "filings/123456/10-K", "filings/777777/8-K"} {
+				if err := notes.Note(t.Context(), name, nil, time.Hour); err != nil { // of the case before
+					t.Fatal(err)
+				}
+			}
 			s := build(t, Defaults, opened(notes))
 			process(t, s, c.before...)
 			if got := process(t, s, c.item); len(got) == 1 && got[0].Amends != want {

@@ -67,6 +67,7 @@ func buildAll[T any](e *Engine, specs []Spec[T], before func(string) Stage) ([]n
 			Logger:   e.log.With("component", spec.Name),
 			Sink:     e.sink,
 			Before:   before,
+			Oldest:   e.oldest,
 		}
 		if e.plan.Clock != nil {
 			b.Clock = e.plan.Clock.Now

@@ -106,6 +106,10 @@ type Build struct {
 	// Before returns the nearest stage of the kind that stands before this one in
 	// the file, in whichever segment; nil if there is none.
 	Before func(kind string) Stage
+	// Oldest returns when the oldest message was published that the pipeline has still to
+	// do with, waiting, parked or under way; zero if there is none. It asks the broker. It
+	// is nil outside an engine.
+	Oldest func(ctx context.Context) (time.Time, error)
 	// Clock is what [Build.Now] asks; nil is the time of day.
 	Clock func() time.Time
 }

@@ -57,8 +57,8 @@ type Config struct {
 	PerSecond      int           `yaml:"per_second" doc:"requests of a bot in a second, over all channels; Discord allows 50 unless it has agreed to more"`
 	Backlog        string        `yaml:"backlog" enum:"newest|oldest" doc:"which alerts go first when not all can"`
 	PerTicker      int           `yaml:"per_ticker" doc:"alerts about a ticker that one process posts in a minute; the others are summed up in one line; 0 is no limit"`
-	EditLimit      time.Duration `yaml:"edit_limit" doc:"a message older than this keeps what it shows: Discord hardly lets it be edited"`
-	PendingLimit   time.Duration `yaml:"pending_limit" doc:"an alert that waits longer for its analysis says that none came"`
+	EditLimit      time.Duration `yaml:"edit_limit" doc:"a message older than this keeps what it shows: Discord hardly lets it be edited; shortly before, an alert without a verdict says that none will come"`
+	PendingLimit   time.Duration `yaml:"pending_limit" doc:"an alert that waits longer for its analysis, and whose item is no longer in the pipeline, says that none came"`
 	RequestTimeout time.Duration `yaml:"request_timeout" doc:"longest time for one request; the whole batch has timeout"`
 	Keep           time.Duration `yaml:"keep" doc:"how long the ledger remembers which message belongs to an item"`
 }

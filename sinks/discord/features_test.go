@@ -456,6 +456,71 @@ func TestCorrections(t *testing.T) {
 	}
 }
 
+// An alert whose item is still in the pipeline, parked or in a queue, is not given up as
+// long as its message can be edited, and then shows its verdict.
+func TestSweepSparesWhatIsStillToCome(t *testing.T) {
+	onBench(t, discordtest.Config{}, testConfig(), func(t *testing.T, b *bench) {
+		var published time.Time // of what waits
+		var failing error
+		b.oldest = func(context.Context) (time.Time, error) { return published, failing }
+		if err := b.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		published = time.Now()
+		batch := sinktest.Messages(4)
+		b.announce(t.Context(), pendingOf(batch)...)
+		down := flows.Outcome{Fate: flows.Parked, Stage: "llm_router", Err: flows.Unavailable("gemini", context.DeadlineExceeded, 0)}
+		if err := b.Report(t.Context(), batch[0], down); err != nil {
+			t.Fatal(err)
+		}
+		verdicts := func(want ...string) {
+			t.Helper()
+			got := make([]string, len(batch))
+			for _, m := range b.server.Messages() {
+				for i := range batch {
+					if e := m.Last().Embeds[0]; e.Title == batch[i].Item.Title {
+						got[i], _, _ = strings.Cut(e.Field("Verdict"), " ·")
+					}
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("after %s (-want +got):\n%s", time.Since(published).Round(time.Minute), diff)
+			}
+		}
+		const (
+			pending = "⏳ AI analysis pending"
+			parked  = "⏸️ AI analysis delayed: waiting for gemini"
+			timeout = "⏱️ AI analysis timed out: there will be no verdict"
+			bullish = "🟢 Bullish"
+		)
+		time.Sleep(40 * time.Minute)
+		verdicts(parked, pending, pending, pending)
+		if err := b.deliver(t.Context(), batch[0], batch[1]); err != nil {
+			t.Fatal(err)
+		}
+		verdicts(bullish, bullish, pending, pending)
+		time.Sleep(16 * time.Minute) // soon its messages cannot be edited any more
+		verdicts(bullish, bullish, timeout, timeout)
+		if err := b.deliver(t.Context(), batch[2]); err != nil {
+			t.Fatal(err)
+		}
+		verdicts(bullish, bullish, bullish, timeout)
+
+		// What waits was published later: the alert's own item is not among it.
+		batch = append(batch, sinktest.Message("lost", &news.Item{Key: "guid:lost", Title: "lost"}))
+		b.announce(t.Context(), batch[4])
+		time.Sleep(20 * time.Minute)
+		published = time.Now()
+		failing = context.DeadlineExceeded
+		time.Sleep(12 * time.Minute) // while the broker does not tell, nothing is given up
+		verdicts(bullish, bullish, bullish, timeout, pending)
+		failing = nil
+		time.Sleep(time.Minute)
+		verdicts(bullish, bullish, bullish, timeout, timeout)
+	})
+}
+
 // What stays pending, because a crash or an operator took it out, says so after a time,
 // in a message of its own or with others; and what comes after all is shown.
 func TestSweep(t *testing.T) {

@@ -29,6 +29,7 @@ type Sink struct {
 	guard   *once.Guard
 	health  *health
 	tickers tickers
+	oldest  func(context.Context) (time.Time, error) // as in [flows.Build]
 	log     *slog.Logger
 	ctx     context.Context // ends with Close
 	end     context.CancelFunc
@@ -71,6 +72,7 @@ func newSink(b *flows.Build, c Config, n needs) (*Sink, error) {
 		home:    c.home(),
 		health:  &health{log: b.Logger, operator: n.operator, paged: make(map[string]bool)},
 		tickers: tickers{limit: c.PerTicker},
+		oldest:  b.Oldest,
 		log:     b.Logger,
 		rooms:   make(map[string]*room),
 	}

@@ -16,7 +16,8 @@ const (
 )
 
 // sweep looks for alerts that have been pending for too long, at once and then every
-// minute: what a crash or an operator took out of the pipeline would stay so for ever.
+// minute: what an operator took out of the pipeline, or a topic's limit, would stay so for
+// ever. What is still in the pipeline is not given up.
 func (s *Sink) sweep() {
 	every := time.NewTicker(sweepEvery)
 	defer every.Stop()
@@ -42,11 +43,43 @@ func (s *Sink) sweepOnce() {
 		}
 		return
 	}
+	if len(pending) == 0 {
+		return
+	}
+	oldest, err := s.oldestUnderWay()
+	if err != nil {
+		if s.ctx.Err() == nil {
+			s.log.Warn("sweep_failed", "error", err)
+		}
+		return
+	}
 	for _, e := range pending {
-		if !s.guard.Held(e.Key) {
+		if !s.guard.Held(e.Key) && s.hopeless(e, oldest) {
 			s.expire(e)
 		}
 	}
+}
+
+// oldestUnderWay returns when the oldest message was published that is still in the
+// pipeline; the far future if there is none.
+func (s *Sink) oldestUnderWay() (time.Time, error) {
+	if s.oldest == nil {
+		return forever, nil
+	}
+	oldest, err := s.oldest(s.ctx)
+	if oldest.IsZero() {
+		oldest = forever
+	}
+	return oldest, err
+}
+
+// hopeless reports whether the analysis of an alert will not be shown: its item is no
+// more in the pipeline, or the message is soon too old to be edited. An item whose
+// analysis is parked, or has a long queue before it, is in a topic that it came to about
+// when it was posted; to a second one it may come later.
+func (s *Sink) hopeless(e store.Effect, oldest time.Time) bool {
+	age := read(e).age(e.ID)
+	return time.Since(oldest) < age-s.config.PendingLimit/2 || age > s.config.EditLimit-s.config.EditLimit/10
 }
 
 // expire says in a message that its analysis did not come. Should it come after all, it

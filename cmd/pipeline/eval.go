@@ -12,7 +12,7 @@ import (
 
 func (a *app) evalCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "eval", Short: "Measure how filings are read, against labelled ones",
+		Use: "eval", Short: "Measure filings, tickers, duplicates, prescale and cache against labelled data",
 		Example: "  pipeline eval items labelled/8-K\n  pipeline eval elements labelled/elements --least 0.95",
 	}
 	c.AddCommand(a.evalItemsCommand(), a.evalElementsCommand(), a.evalCacheCommand(), a.evalPrescaleCommand(), a.evalDedupeCommand(), a.evalTickersCommand())

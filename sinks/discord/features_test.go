@@ -516,7 +516,7 @@ func TestSweepSparesWhatIsStillToCome(t *testing.T) {
 		time.Sleep(12 * time.Minute) // while the broker does not tell, nothing is given up
 		verdicts(bullish, bullish, bullish, timeout, pending)
 		failing = nil
-		time.Sleep(time.Minute)
+		time.Sleep(90 * time.Second)
 		verdicts(bullish, bullish, bullish, timeout, timeout)
 	})
 }

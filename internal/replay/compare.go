@@ -1,0 +1,151 @@
+package replay
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// A Comparison is two pipelines on one history.
+type Comparison struct {
+	A       *Report  `json:"a"`
+	B       *Report  `json:"b"`
+	Changes []Change `json:"changes"`
+	// Delayed are items of which nothing changed but when they were shown.
+	Delayed []Change `json:"delayed"`
+}
+
+// A Change is an item of which the two made something different.
+type Change struct {
+	N    int      `json:"n"`
+	What []string `json:"what"` // alerted, fate, verdict, provider, cost, delay
+	A    Outcome  `json:"a"`
+	B    Outcome  `json:"b"`
+}
+
+// Compare compares the reports of one history. Where one of them was interrupted, only
+// what both have is compared.
+func Compare(a, b *Report) *Comparison {
+	c := &Comparison{A: a, B: b}
+	for n := range min(len(a.Outcomes), len(b.Outcomes)) {
+		x, y := a.Outcomes[n], b.Outcomes[n]
+		switch what := differences(x, y); {
+		case len(what) == 0:
+		case slices.Equal(what, []string{"delay"}):
+			c.Delayed = append(c.Delayed, Change{n, what, x, y})
+		default:
+			c.Changes = append(c.Changes, Change{n, what, x, y})
+		}
+	}
+	a.Figures.Changed, b.Figures.Changed = len(c.Changes), len(c.Changes)
+	return c
+}
+
+func differences(a, b Outcome) (what []string) {
+	for _, d := range []struct {
+		word   string
+		differ bool
+	}{
+		{"alerted", a.Alerted != b.Alerted},
+		{"fate", a.Fate != b.Fate || a.Fate != Delivered && a.Stage != b.Stage},
+		{"verdict", a.Verdict != b.Verdict || a.Score != b.Score || a.Confidence != b.Confidence},
+		{"provider", a.Provider != b.Provider || a.Model != b.Model || (a.CachedFrom == "") != (b.CachedFrom == "")},
+		{"cost", a.NanoDollars != b.NanoDollars || a.TokensIn != b.TokensIn || a.TokensOut != b.TokensOut},
+		{"delay", a.AlertMS != b.AlertMS || a.VerdictMS != b.VerdictMS},
+	} {
+		if d.differ {
+			what = append(what, d.word)
+		}
+	}
+	return what
+}
+
+// Text writes the comparison for people: what changed, at most so many items of it, and
+// the totals side by side. 0 is no bound.
+func (c *Comparison) Text(w io.Writer, most int) error {
+	var out strings.Builder
+	fmt.Fprintf(&out, "A  %s\nB  %s\n\n", c.A.File, c.B.File)
+	fmt.Fprintf(&out, "%d of %d items changed", len(c.Changes), len(c.A.Outcomes))
+	if n := len(c.Delayed); n > 0 {
+		fmt.Fprintf(&out, "; of %d more only the delay", n)
+	}
+	out.WriteString("\n")
+	if len(c.Changes) > 0 {
+		out.WriteString("\n")
+		table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "ITEM\tTIME\tA\tB\tTITLE")
+		for _, ch := range bounded(c.Changes, most) {
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", ch.N, ch.A.At.Format("2006-01-02 15:04:05"), brief(ch.A), brief(ch.B), plain(clip(ch.A.Title, 60)))
+		}
+		table.Flush()
+		if left := len(c.Changes) - len(bounded(c.Changes, most)); left > 0 {
+			fmt.Fprintf(&out, "… and %d more: see --json or --html\n", left)
+		}
+	}
+	out.WriteString("\n")
+	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\tA\tB\tB − A\t")
+	for _, row := range totals(&c.A.Figures, &c.B.Figures) {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t\n", row.name, number(row.a), number(row.b), signed(row.b-row.a))
+	}
+	table.Flush()
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func bounded(changes []Change, most int) []Change {
+	if most > 0 && len(changes) > most {
+		return changes[:most]
+	}
+	return changes
+}
+
+// brief is an outcome in a few words.
+func brief(o Outcome) string {
+	if o.Fate != Delivered {
+		return strings.TrimSpace(o.Fate + " by " + cmp.Or(o.Stage, "nobody"))
+	}
+	words := []string{"alerted"}
+	if !o.Alerted {
+		words[0] = "not alerted"
+	}
+	if o.Verdict != "" {
+		words = append(words, o.Verdict)
+	}
+	switch {
+	case o.CachedFrom != "":
+		words = append(words, fmt.Sprintf("cache %.4g", o.Similarity))
+	case o.Provider != "":
+		words = append(words, o.Provider)
+	}
+	if o.NanoDollars > 0 {
+		words = append(words, dollars(float64(o.NanoDollars)/1e9))
+	}
+	if o.VerdictMS > 0 {
+		words = append(words, fmt.Sprintf("%.1fs", float64(o.VerdictMS)/1e3))
+	}
+	return strings.Join(words, ", ")
+}
+
+type total struct {
+	name string
+	a, b float64
+}
+
+// totals are the figures that differ by what pipelines do, and not by how busy the
+// machine was.
+func totals(a, b *Figures) []total {
+	n := func(name string, x, y int) total { return total{name, float64(x), float64(y)} }
+	return []total{
+		n("items", a.In, b.In), n("alerted", a.Alerted, b.Alerted), n("delivered", a.Delivered, b.Delivered), n("dropped", a.Dropped, b.Dropped),
+		n("duplicates", a.Duplicates, b.Duplicates), n("poisoned", a.Poisoned, b.Poisoned), n("lost", a.Lost, b.Lost),
+		n("analysed", a.Analysed, b.Analysed), n("cached", a.Cached, b.Cached), n("unavailable", a.Unavailable, b.Unavailable),
+		n("calls to models", a.Calls, b.Calls), n("of them failed", a.CallsFailed, b.CallsFailed),
+		n("tokens in", a.TokensIn, b.TokensIn), n("tokens out", a.TokensOut, b.TokensOut), {"cost, $", a.Cost, b.Cost},
+		{"alert p50, ms", a.AlertP50, b.AlertP50}, {"alert p99, ms", a.AlertP99, b.AlertP99},
+		{"verdict p50, ms", a.VerdictP50, b.VerdictP50}, {"verdict p99, ms", a.VerdictP99, b.VerdictP99},
+	}
+}

@@ -1,0 +1,26 @@
+// Package replay runs a pipeline on history: the same stages, in the time of what is
+// replayed, on stores of its own.
+//
+// # Time
+//
+// A [Clock] stands at the time of an item while that item is worked on, and is turned
+// on only when the pipeline has nothing left to do that does not wait for the clock.
+// Between two items it stops at every time that something waits for: a batch that has
+// waited long enough, a dedupe window that has passed. So the speed of a replay decides
+// when an item is published in the time of day, and nothing else: what becomes of
+// the items is the same at every speed, and the same each time.
+//
+// # What is not as it was
+//
+// An answer of a model that is made up or recorded takes no time of the clock: its
+// latency is added to the delays reported. So a model keeps no other item waiting, and an
+// equal item that came while it was being asked finds the verdict in the cache.
+//
+// # What is not the same each time
+//
+// Measured times, memory and CPU; the answers of a real model; waits that a stage makes in
+// the time of day. While the pipeline does not come to rest for [Patience], the clock goes on
+// with the time of day, or a minute's limit that is used up would never be free again.
+// When a limit is used up in the middle of a batch whose items are asked about at the
+// same time, which of them gets the last place is not determined.
+package replay

@@ -1,0 +1,178 @@
+package replay
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"catalyst/internal/news"
+)
+
+// A Record is one line of a recording. A line that is an item and nothing else is
+// history too.
+type Record struct {
+	Kind string    `json:"record"` // item or answer
+	At   time.Time `json:"at"`
+
+	// Of an item.
+	Topic string            `json:"topic,omitempty"`
+	ID    string            `json:"id,omitempty"`
+	Meta  map[string]string `json:"meta,omitempty"`
+	Item  json.RawMessage   `json:"item,omitempty"`
+
+	*Answer
+}
+
+// The kinds of records.
+const (
+	KindItem   = "item"
+	KindAnswer = "answer"
+)
+
+// An Event is an item and when it came.
+type Event struct {
+	At      time.Time
+	payload []byte // JSON: a million items should fit into memory
+}
+
+// Item returns the item as its source had it: what stages add is theirs to add again.
+func (e Event) Item() (*news.Item, error) {
+	item, err := news.Decode(e.payload)
+	if err != nil {
+		return nil, err
+	}
+	item.Score, item.Reasons, item.Analysis, item.Seen = 0, nil, nil, nil
+	item.Received = e.At
+	return item, nil
+}
+
+// History is what is replayed.
+type History struct {
+	Events   []Event
+	Answers  []Record // of models, in the order recorded
+	Rejected int      // lines that are neither
+	Why      error    // of the first of them
+}
+
+// maxLine bounds a line: a message has at most a megabyte, and a record a little more.
+const maxLine = 4 << 20
+
+// Read adds what a file of JSON lines holds: items, or records of `pipeline record`.
+// name is for errors. A line that is neither is counted, and passed over: the last
+// one of a file is often only half there.
+func (h *History) Read(r io.Reader, name string) error {
+	lines := bufio.NewReaderSize(r, 64<<10)
+	for n := 1; ; n++ {
+		line, tooLong, err := readLine(lines)
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
+		if text := bytes.TrimSpace(line); len(text) > 0 || tooLong {
+			fault := h.line(text)
+			if tooLong {
+				fault = fmt.Errorf("longer than %d bytes", maxLine)
+			}
+			if fault != nil {
+				h.Reject(fmt.Errorf("%s:%d: %w", name, n, fault))
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+}
+
+// Reject counts what is no item, and keeps the first reason.
+func (h *History) Reject(err error) {
+	if h.Rejected++; h.Why == nil {
+		h.Why = err
+	}
+}
+
+// readLine returns a line of its own memory; of one that is too long, nothing.
+func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if !tooLong {
+			line = append(line, part...)
+		}
+		if len(line) > maxLine {
+			line, tooLong = nil, true
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, tooLong, err
+		}
+	}
+}
+
+func (h *History) line(text []byte) error {
+	var r Record
+	if err := json.Unmarshal(text, &r); err != nil || r.Kind == "" {
+		return h.Add(time.Time{}, text) // not of ours; whether it is an item is known there
+	}
+	switch r.Kind {
+	case KindItem:
+		return h.Add(r.At, r.Item)
+	case KindAnswer:
+		if r.Answer == nil || r.Answer.Prompt == "" {
+			return errors.New("the answer has no prompt")
+		}
+		h.Answers = append(h.Answers, r)
+		return nil
+	}
+	return fmt.Errorf("a record of kind %q is unknown to this version", r.Kind)
+}
+
+// Add adds an item that came at a time; where that is zero, when the item was received
+// or published, and failing that with the item before it.
+func (h *History) Add(at time.Time, payload []byte) error {
+	item, err := news.Decode(payload)
+	if err != nil {
+		return err
+	}
+	for _, t := range []time.Time{item.Received, item.Published} {
+		if at.IsZero() {
+			at = t
+		}
+	}
+	if at.IsZero() && len(h.Events) > 0 {
+		at = h.Events[len(h.Events)-1].At
+	}
+	h.Events = append(h.Events, Event{at.UTC(), payload})
+	return nil
+}
+
+// Sort puts the events in the order of time, those of one time as they were read, and
+// gives those before any time is known the first that is.
+func (h *History) Sort() {
+	for i := range h.Events {
+		if h.Events[i].At.IsZero() {
+			h.Events[i].At = h.firstTime()
+		}
+	}
+	slices.SortStableFunc(h.Events, func(a, b Event) int { return a.At.Compare(b.At) })
+}
+
+func (h *History) firstTime() time.Time {
+	for _, e := range h.Events {
+		if !e.At.IsZero() {
+			return e.At
+		}
+	}
+	return time.Unix(0, 0).UTC()
+}
+
+// Between leaves only what came in [from, to); a zero time is no bound.
+func (h *History) Between(from, to time.Time) {
+	h.Events = slices.DeleteFunc(h.Events, func(e Event) bool {
+		return !from.IsZero() && e.At.Before(from) || !to.IsZero() && !e.At.Before(to)
+	})
+}

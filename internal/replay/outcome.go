@@ -1,0 +1,197 @@
+package replay
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"catalyst/flows"
+	"catalyst/internal/news"
+)
+
+// An Outcome is what became of one item. All of it is the same each time.
+type Outcome struct {
+	N       int       `json:"n"` // of the history, from 0
+	At      time.Time `json:"at"`
+	Source  string    `json:"source,omitempty"`
+	Key     string    `json:"key,omitempty"`
+	Title   string    `json:"title,omitempty"`
+	Tickers []string  `json:"tickers,omitempty"`
+
+	Fate   string `json:"fate"`            // delivered, dropped, poisoned, parked, lost
+	Stage  string `json:"stage,omitempty"` // that decided
+	Reason string `json:"reason,omitempty"`
+
+	Alerted     bool    `json:"alerted"`
+	Verdict     string  `json:"verdict,omitempty"` // bullish, bearish, neutral, unavailable
+	Score       float64 `json:"score,omitempty"`
+	Confidence  float64 `json:"confidence,omitempty"`
+	Provider    string  `json:"provider,omitempty"`
+	Model       string  `json:"model,omitempty"`
+	CachedFrom  string  `json:"cached_from,omitempty"` // key of the item that was analysed
+	Similarity  float64 `json:"similarity,omitempty"`
+	TokensIn    int     `json:"tokens_in,omitempty"`
+	TokensOut   int     `json:"tokens_out,omitempty"`
+	NanoDollars int64   `json:"nano_dollars,omitempty"`
+
+	// From its arrival, in the time of the replay: what it waited for a batch, and what
+	// the model took.
+	AlertMS   int64 `json:"alert_ms,omitempty"`
+	VerdictMS int64 `json:"verdict_ms,omitempty"`
+}
+
+// The fates of an item.
+const (
+	Delivered = "delivered"
+	Dropped   = "dropped"
+	Poisoned  = "poisoned"
+	Parked    = "parked" // until a dependency returns, which it had not at the end
+	// Unfinished is what was given back when the replay was interrupted.
+	Unfinished = "unfinished"
+	Lost       = "lost" // none of these: never, it is hoped
+)
+
+// A track is an Outcome in the making, with what was measured.
+type track struct {
+	Outcome
+	began      time.Time // in the time of day
+	arrived    time.Time // in the time of the replay
+	alertOwn   time.Duration
+	verdictOwn time.Duration
+	judged     bool
+}
+
+// A Tracker follows items through a pipeline. Its methods may be called concurrently.
+type Tracker struct {
+	clock func() time.Time
+	final string // topic of the last segment
+	// modelsWait says that answers took the time of day, so that what was measured has it.
+	modelsWait bool
+
+	mu     sync.Mutex
+	tracks []*track
+}
+
+const idPrefix = "replay-"
+
+// begin returns the ID under which an item is published.
+func (t *Tracker) begin(item *news.Item) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(t.tracks)
+	t.tracks = append(t.tracks, &track{
+		Outcome: Outcome{
+			N: n, At: item.Received, Source: item.Source, Key: item.Key, Title: clip(item.Title, 120), Tickers: item.Tickers, Fate: Lost,
+		},
+		began: time.Now(), arrived: t.clock(),
+	})
+	return idPrefix + strconv.Itoa(n)
+}
+
+// of returns the track of a message, which may be a part of the item published. t.mu is held.
+func (t *Tracker) of(id string) *track {
+	number, ours := strings.CutPrefix(id, idPrefix)
+	number, _, _ = strings.Cut(number, ".")
+	n, err := strconv.Atoi(number)
+	if !ours || err != nil || n < 0 || n >= len(t.tracks) {
+		return nil
+	}
+	return t.tracks[n]
+}
+
+// settled books what became of a message in a segment: see [flows.Plan].
+func (t *Tracker) settled(topic string, m *flows.Message, o flows.Outcome) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tr := t.of(m.ID)
+	if tr == nil {
+		return
+	}
+	tr.Key = cmp.Or(tr.Key, m.Item.Key)
+	switch {
+	case o.Fate == flows.Dropped:
+		tr.end(Dropped, o.Stage, o.Reason)
+	case o.Fate == flows.Delivered && topic == t.final:
+		tr.end(Delivered, o.Stage, "")
+		tr.judge(t, m.Item.Analysis)
+	case o.Fate == flows.Parked:
+		tr.end(Parked, o.Stage, text(o.Err))
+	}
+}
+
+// end sets the fate, unless a part of the item fared better before.
+func (tr *track) end(fate, stage, reason string) {
+	if tr.Fate == Delivered && fate == Dropped {
+		return
+	}
+	tr.Fate, tr.Stage, tr.Reason = fate, stage, clip(reason, 200)
+}
+
+// shown books that a sink was given a message, to announce or to complete it.
+func (t *Tracker) shown(m *flows.Message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tr := t.of(m.ID)
+	if tr == nil {
+		return
+	}
+	if !tr.Alerted {
+		tr.Alerted = true
+		tr.AlertMS = t.clock().Sub(tr.arrived).Milliseconds()
+		tr.alertOwn = time.Since(tr.began)
+	}
+	tr.judge(t, m.Item.Analysis)
+}
+
+// judge books a verdict, once.
+func (tr *track) judge(t *Tracker, a *news.Analysis) {
+	if a == nil || tr.judged {
+		return
+	}
+	tr.judged = true
+	tr.verdictOwn = time.Since(tr.began)
+	tr.Verdict = cmp.Or(string(a.Direction), "unavailable")
+	if !a.Done() {
+		tr.Reason = cmp.Or(tr.Reason, clip(a.Unavailable, 200))
+		return
+	}
+	tr.Score, tr.Confidence = a.Score, a.Confidence
+	tr.Provider, tr.Model = a.Provider, a.Model
+	waited := t.clock().Sub(tr.arrived)
+	if a.Cached != nil {
+		tr.CachedFrom, tr.Similarity = a.Cached.Key, math.Round(a.Cached.Similarity*1e4)/1e4
+	} else {
+		tr.TokensIn, tr.TokensOut, tr.NanoDollars = a.TokensIn, a.TokensOut, a.NanoDollars
+		if !t.modelsWait {
+			waited += a.Latency
+		}
+	}
+	tr.VerdictMS = waited.Milliseconds()
+}
+
+// poisoned books what lies in the poison topic.
+func (t *Tracker) poisoned(id, stage, reason string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if tr := t.of(id); tr != nil {
+		tr.end(Poisoned, stage, reason)
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// clip cuts s to at most n characters.
+func clip(s string, n int) string {
+	if runes := []rune(s); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,243 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"catalyst/flows"
+	"catalyst/internal/broker/memory"
+	"catalyst/internal/intake"
+)
+
+// Options say how history is replayed.
+type Options struct {
+	// Speed is how many seconds of history pass in one of the time of day; 0 is as fast
+	// as can be.
+	Speed float64
+	// RealSinks has sinks do what they do; otherwise what they are given is taken.
+	RealSinks bool
+	// RealModels says that models are asked: their answers take the time of day.
+	RealModels bool
+	// Shown, if not nil, is told of each message that a sink was given, from several
+	// goroutines.
+	Shown func(sink string, announced bool, m *flows.Message)
+	// Progress, if not nil, is told after every item how far the replay is.
+	Progress func(Progress)
+}
+
+// Progress is how far a replay is.
+type Progress struct {
+	Done, Total int
+	At          time.Time     // where the clock stands
+	Lag         time.Duration // behind the speed that was asked for
+	Took        time.Duration
+	Left        time.Duration // as far as can be told; negative if it cannot
+}
+
+// Patience is how long the clock stands still for a pipeline that does not come to rest.
+const Patience = 2 * time.Second
+
+// A Run is one replay of a plan.
+type Run struct {
+	Clock   *Clock
+	Server  *memory.Server
+	options Options
+	history *History
+	tracker *Tracker
+	wake    chan struct{} // something may have come to rest
+
+	published   int
+	series      *series
+	load        []Load
+	began       time.Time
+	took        time.Duration
+	interrupted bool
+	segments    []flows.SegmentCount
+	steps       []flows.StepCount
+}
+
+// New prepares a replay of history, which must be sorted.
+func New(h *History, o Options) *Run {
+	r := &Run{options: o, history: h, wake: make(chan struct{}, 1), Server: memory.NewServer()}
+	first, last := time.Unix(0, 0), time.Unix(0, 0)
+	if n := len(h.Events); n > 0 {
+		first, last = h.Events[0].At, h.Events[n-1].At
+	}
+	r.Clock = NewClock(first, r.rouse)
+	r.series = newSeries(first, last)
+	r.Server.Now, r.Server.Changed = r.Clock.Now, r.rouse
+	r.tracker = &Tracker{clock: r.Clock.Now, modelsWait: o.RealModels}
+	return r
+}
+
+func (r *Run) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Do runs plan, whose stores must be the replay's own, on the history until its end or
+// that of ctx. It may be called once.
+func (r *Run) Do(ctx context.Context, plan *flows.Plan, log *slog.Logger) (err error) {
+	own := *plan
+	own.Clock, own.Settled = r.Clock, r.tracker.settled
+	own.Sources = []flows.Spec[flows.Source]{{Name: "replay", Kind: flows.SourceKind{
+		Name: "replay", New: func(*flows.Build, any) (flows.Source, error) { return r, nil },
+	}}}
+	own.Sinks = slices.Clone(plan.Sinks)
+	for i, spec := range own.Sinks {
+		own.Sinks[i] = r.options.watch(r.tracker, spec)
+	}
+	r.tracker.final = own.Segments[len(own.Segments)-1].Topic
+	b := r.Server.Broker()
+	defer func() { err = errors.Join(err, b.Close()) }()
+	e, err := flows.New(&own, b, log)
+	if err != nil {
+		return err
+	}
+	r.began = time.Now()
+	stop := r.meter()
+	err = e.Run(ctx)
+	stop()
+	r.took = time.Since(r.began)
+	r.interrupted = ctx.Err() != nil
+	r.segments, r.steps = e.Stats()
+	return errors.Join(err, r.readPoison(b, own.Poison))
+}
+
+// readPoison books what was poisoned.
+func (r *Run) readPoison(b *memory.Broker, topic string) error {
+	const page = 1000
+	for after := ""; ; {
+		stored, err := b.Browse(context.Background(), topic, after, page)
+		if err != nil {
+			return fmt.Errorf("read poison: %w", err)
+		}
+		for _, s := range stored {
+			m := s.Message
+			r.tracker.poisoned(m.UUID, m.Metadata.Get(flows.MetaPoisonStage), m.Metadata.Get(flows.MetaPoisonReason))
+			after = s.Position
+		}
+		if len(stored) < page {
+			return nil
+		}
+	}
+}
+
+// Run implements [flows.Source]: it publishes the history, item by item.
+func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
+	began, first := time.Now(), r.Clock.Now()
+	for _, e := range r.history.Events {
+		if err := r.turn(ctx, e.At, began, first); err != nil {
+			return err
+		}
+		lag, err := r.pace(ctx, e.At, began, first)
+		if err != nil {
+			return err
+		}
+		r.Clock.Turn(e.At)
+		if err := r.publish(ctx, e, publish); err != nil {
+			return err
+		}
+		if err := r.rest(ctx); err != nil {
+			return err
+		}
+		r.progress(began, first, lag)
+	}
+	return r.turn(ctx, time.Time{}, began, first)
+}
+
+// turn lets everything go on that waits for a time before to, and where to is zero,
+// everything that waits.
+func (r *Run) turn(ctx context.Context, to, began, first time.Time) error {
+	for {
+		next, waits := r.Clock.Next()
+		if !waits || !to.IsZero() && next.After(to) || to.IsZero() && r.Clock.Held() == 0 {
+			return ctx.Err()
+		}
+		if _, err := r.pace(ctx, next, began, first); err != nil {
+			return err
+		}
+		r.Clock.Fire()
+		if err := r.rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// pace waits for the time of day at which it is due, and returns by how much that is
+// late.
+func (r *Run) pace(ctx context.Context, at, began, first time.Time) (time.Duration, error) {
+	if r.options.Speed <= 0 {
+		return 0, ctx.Err()
+	}
+	due := began.Add(time.Duration(float64(at.Sub(first)) / r.options.Speed))
+	wait := time.Until(due)
+	if wait <= 0 {
+		return -wait, ctx.Err()
+	}
+	select {
+	case <-time.After(wait):
+		return 0, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (r *Run) publish(ctx context.Context, e Event, publish flows.Publish) error {
+	item, err := e.Item()
+	if err != nil {
+		return fmt.Errorf("item %d: %w", r.published, err) // it was one when it was read
+	}
+	intake.Prepare(item, "replay")
+	m := flows.NewMessage(r.tracker.begin(item), item)
+	r.published++
+	return publish(ctx, m)
+}
+
+// rest waits until the pipeline has nothing to do that does not wait for the clock.
+func (r *Run) rest(ctx context.Context) error {
+	patience := Patience
+	if r.options.RealModels {
+		patience = 0
+	}
+	began := time.Now()
+	moved := began.Add(patience)
+	for {
+		owed, before := r.Server.Owed()
+		held := r.Clock.Held()
+		if _, after := r.Server.Owed(); owed == held && before == after {
+			r.series.queue(r.Clock.Now(), owed, r.Server.Oldest())
+			return ctx.Err()
+		}
+		select {
+		case <-r.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+			if now := time.Now(); now.After(moved) {
+				r.Clock.Turn(r.Clock.Now().Add(now.Sub(moved)))
+				moved = now
+			}
+		}
+	}
+}
+
+func (r *Run) progress(began, first time.Time, lag time.Duration) {
+	if r.options.Progress == nil {
+		return
+	}
+	p := Progress{Done: r.published, Total: len(r.history.Events), At: r.Clock.Now(), Lag: lag, Took: time.Since(began), Left: -1}
+	if r.options.Speed > 0 {
+		last := r.history.Events[p.Total-1].At
+		p.Left = max(0, time.Duration(float64(last.Sub(first))/r.options.Speed)-p.Took+lag)
+	} else if p.Done > 0 {
+		p.Left = time.Duration(float64(p.Took) / float64(p.Done) * float64(p.Total-p.Done))
+	}
+	r.options.Progress(p)
+}

@@ -115,6 +115,9 @@ func (r *resources) Quota() (*quota.Quota, error) {
 			meters, closer = local, local.Close
 		}
 		q := quota.New(r.models.config.Budget, meters, r.log)
+		if r.clock != nil {
+			q.SetClock(r.clock)
+		}
 		if o, err := r.Operator(); err == nil && r.runs { // a command beside it would have told, and nobody heard
 			q.OnLevel(func(c quota.Change) { pageBudget(o, c) })
 		}

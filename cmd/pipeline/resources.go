@@ -21,6 +21,7 @@ import (
 	"catalyst/internal/config"
 	"catalyst/internal/llm"
 	"catalyst/internal/operator"
+	"catalyst/internal/replay"
 	"catalyst/internal/sqlite"
 	"catalyst/internal/store"
 	"catalyst/internal/store/postgres"
@@ -49,6 +50,10 @@ type resources struct {
 	models models
 	told   operator.Config // how the operator is told
 	runs   bool            // this process runs the pipeline: it may post to the operator
+
+	// Of a replay; nil otherwise.
+	clock func() time.Time // of stores in files, limits and budgets
+	calls *replay.Calls    // the book of costs
 
 	mu     sync.Mutex
 	known  map[string]model
@@ -227,7 +232,14 @@ func (r *resources) inStore() (records, error) {
 }
 
 func (r *resources) Answers() (store.Answers, error) { return r.inStore() }
-func (r *resources) Costs() (store.Costs, error)     { return r.inStore() }
+
+// Costs returns the book of calls to models.
+func (r *resources) Costs() (store.Costs, error) {
+	if r.calls != nil {
+		return r.calls, nil
+	}
+	return r.inStore()
+}
 
 func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
@@ -241,6 +253,9 @@ func (r *resources) openFile(ctx context.Context, path string) (*sqlitestore.Sto
 	s, err := sqlitestore.Open(ctx, path, r.plan.Name)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if r.clock != nil {
+		s.SetClock(r.clock)
 	}
 	return s, nil
 }

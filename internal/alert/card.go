@@ -10,6 +10,7 @@
 package alert
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,7 +113,7 @@ func build(item *news.Item, card Card, fields ...Field) Card {
 	card.Banner = banner(item)
 	card.Description = summary(item)
 	card.Timestamp = published(item)
-	for _, f := range append([]Field{source(item), why(item), filing(item), found(item)}, fields...) {
+	for _, f := range append([]Field{source(item), alsoAt(item), why(item), filing(item), found(item)}, fields...) {
 		if f.Value != "" {
 			card.Fields = append(card.Fields, f)
 		}
@@ -145,6 +146,22 @@ func source(item *news.Item) Field {
 	f := Field{Name: "Source", Value: or(short(item.Source, 60), "unknown"), Time: published(item), Inline: true}
 	if f.Time.IsZero() {
 		f.Value += " · undated"
+	}
+	return f
+}
+
+// alsoAt names who else had the news.
+func alsoAt(item *news.Item) Field {
+	const most = 3
+	var names []string
+	for _, saw := range item.Seen {
+		if name := short(saw.Source, 40); name != "" && len(names) < most {
+			names = append(names, name)
+		}
+	}
+	f := Field{Name: "Also at", Value: strings.Join(names, ", "), Inline: true, spare: 1}
+	if more := len(item.Seen) - len(names); more > 0 && len(names) > 0 {
+		f.Value += " and " + strconv.Itoa(more) + " more"
 	}
 	return f
 }

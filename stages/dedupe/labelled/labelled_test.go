@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"catalyst/internal/eval"
+	"catalyst/internal/news"
 	"catalyst/stages/dedupe"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,7 +77,7 @@ func TestRealHeadlines(t *testing.T) {
 		rule := dedupe.DefaultConfig.Near.Rule()
 		p := pairs(s.Pairs, rule)
 		if len(s.Headlines) > 0 {
-			p = stream(s.Headlines, rule, func(Headline) string { return "all" })
+			p = stream(s.Headlines, rule, func(h Headline) string { return dedupe.Group(&news.Item{Title: h.Title}) })
 		}
 		if p.Precision.Value() < least || p.Precision.Of < 50 {
 			t.Errorf("%s: precision %v, want %g of fifty or more", file, p.Precision, least)

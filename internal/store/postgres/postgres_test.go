@@ -24,6 +24,10 @@ func TestAnswers(t *testing.T) {
 	storetest.Answers(t, func(tb testing.TB) store.Answers { return open(tb) })
 }
 
+func TestShelf(t *testing.T) {
+	storetest.Shelf(t, func(tb testing.TB) storetest.AnswersShelf { return open(tb) })
+}
+
 func TestCosts(t *testing.T) {
 	storetest.Costs(t, func(tb testing.TB) (one, other store.Costs) {
 		db := migrated(tb)

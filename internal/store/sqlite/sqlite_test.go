@@ -45,6 +45,10 @@ func TestAnswers(t *testing.T) {
 	storetest.Answers(t, func(tb testing.TB) store.Answers { return open(tb, testenv.File(tb), "p") })
 }
 
+func TestShelf(t *testing.T) {
+	storetest.Shelf(t, func(tb testing.TB) storetest.AnswersShelf { return open(tb, testenv.File(tb), "p") })
+}
+
 func TestMeters(t *testing.T) {
 	storetest.Meters(t, func(tb testing.TB) [2]store.Meters {
 		stores := processes(tb)

@@ -50,7 +50,7 @@ func serve(ctx context.Context, cfg httpConfig, e *flows.Engine, log *slog.Logge
 }
 
 // health answers /healthz (the process lives), /readyz (and everything it depends
-// on answers) and /metrics.
+// on answers), /sources (how they fare) and /metrics.
 func health(e *flows.Engine, redact func(string) string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -65,6 +65,14 @@ func health(e *flows.Engine, redact func(string) string) http.Handler {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		json.NewEncoder(w).Encode(answer)
+	})
+	mux.HandleFunc("GET /sources", func(w http.ResponseWriter, _ *http.Request) {
+		states := map[string]sourceState{}
+		for name, h := range e.Health() {
+			states[name] = stateOf(h, redact)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(states)
 	})
 	mux.Handle("GET /metrics", metrics.Handler())
 	return mux

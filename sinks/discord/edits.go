@@ -122,12 +122,14 @@ func (d *desk) waiting() bool {
 	return slices.ContainsFunc(d.queue, func(s *sheet) bool { return !d.busy[s.id] })
 }
 
-func (d *desk) next(int) func(permit) {
+func (d *desk) depart() {}
+
+func (d *desk) send(p permit) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i := slices.IndexFunc(d.queue, func(s *sheet) bool { return !d.busy[s.id] })
 	if i < 0 {
-		return nil
+		return false
 	}
 	s := d.queue[i]
 	d.queue = slices.Delete(d.queue, i, i+1)
@@ -138,7 +140,8 @@ func (d *desk) next(int) func(permit) {
 			waited.WithLabelValues(routeEdit).Observe(time.Since(c.since).Seconds())
 		}
 	}
-	return func(p permit) { d.room.edit(p, s) }
+	go d.room.edit(p, s)
+	return true
 }
 
 // cannot implements [work]. Whoever waits looks after its time itself: the change

@@ -680,3 +680,65 @@ func TestTheOperatorIsTold(t *testing.T) {
 		}
 	})
 }
+
+// counted counts what a ledger is asked before Discord has answered anything.
+type counted struct {
+	store.Ledger
+	until time.Time
+	mu    sync.Mutex
+	calls []string
+}
+
+func (l *counted) note(call string, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Now().Before(l.until) {
+		l.calls = append(l.calls, fmt.Sprint(call, " ", n))
+	}
+}
+
+func (l *counted) Effects(ctx context.Context, keys []string) ([]store.Effect, error) {
+	l.note("look up", len(keys))
+	return l.Ledger.Effects(ctx, keys)
+}
+
+func (l *counted) Record(ctx context.Context, effects []store.Effect, keep time.Duration) error {
+	l.note("record", len(effects))
+	return l.Ledger.Record(ctx, effects, keep)
+}
+
+// Between an alert's arrival and its request there are two questions to the ledger, however
+// many alerts there are: what is known of them, and what is about to be posted.
+func TestTwoQuestionsBeforeABatchIsPosted(t *testing.T) {
+	for name, c := range map[string]struct {
+		alerts, perTicker int
+		want              []string
+	}{
+		"one":                 {1, 0, []string{"look up 1", "record 1"}},
+		"a window":            {5, 0, []string{"look up 5", "record 5"}},
+		"several in messages": {40, 0, []string{"look up 40", "record 44"}}, // one alone, four messages with their plans
+		"held back":           {300, 1, []string{"look up 300", "record 299", "record 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testConfig()
+			config.PerTicker = c.perTicker
+			onBench(t, discordtest.Config{Latency: time.Second}, config, func(t *testing.T, b *bench) {
+				ledger := &counted{Ledger: b.ledger, until: time.Now().Add(time.Second)}
+				b.Sink = newTestSink(t, config, b.server.Transport(), func() (store.Ledger, error) { return ledger, nil }, nil)
+				batch := pendingOf(sinktest.Messages(c.alerts))
+				for _, m := range batch {
+					m.Item.Tickers = []string{"ABC"}
+				}
+				if err := b.announce(t.Context(), batch...); err != nil {
+					t.Fatal(err)
+				}
+				slices.Sort(ledger.calls)
+				slices.Sort(c.want) // what is held back is noted while the other is planned
+				if diff := cmp.Diff(c.want, ledger.calls); diff != "" {
+					t.Errorf("questions (-want +got):\n%s", diff)
+				}
+				b.Close()
+			})
+		})
+	}
+}

@@ -17,12 +17,12 @@ func (s *Sink) follow(ctx context.Context, r *room, t *task) error {
 	if r.hook {
 		return nil
 	}
-	key := titleKey(r, t.Item)
+	var key string
 	switch {
 	case t.Item.Amends != "":
 		key = s.key(t.Item.Amends)
-	case !alert.Corrects(t.Item):
-		return nil
+	case alert.Corrects(t.Item):
+		key = titleKey(r, t.Item)
 	}
 	if key == "" {
 		return nil

@@ -11,18 +11,41 @@ import (
 	"catalyst/internal/store"
 )
 
-// plan puts into the ledger what is about to be posted. After a crash every alert of
-// p is then posted again with the same nonce and in the same company, so that Discord
-// finds the message if there is one; never in another.
-func (r *room) plan(p *post) error {
-	if p.planned {
+// plan puts into the ledger what is about to be posted, with one question. After a crash
+// every alert is then posted again with the same nonce and in the same company, so that
+// Discord finds the message if there is one; never in another.
+func (r *room) plan(boarded []flight) error {
+	var effects []store.Effect
+	for _, f := range boarded {
+		plan, err := r.planOf(f.post)
+		if err != nil {
+			return err
+		}
+		effects = append(effects, plan...)
+	}
+	if len(effects) == 0 {
 		return nil
 	}
-	var effects []store.Effect
+	ctx, cancel := context.WithTimeout(r.sink.ctx, r.sink.config.RequestTimeout)
+	defer cancel()
+	if err := r.sink.guard.Intend(ctx, effects...); err != nil {
+		return err
+	}
+	for _, f := range boarded {
+		f.planned = true
+	}
+	return nil
+}
+
+// planOf returns what the ledger is to know of p; nothing if it does.
+func (r *room) planOf(p *post) (effects []store.Effect, err error) {
+	if p.planned {
+		return nil, nil
+	}
 	if p.group != "" {
 		members, err := json.Marshal(p.members)
 		if err != nil {
-			return flows.Permanent(fmt.Errorf("plan message: %w", err))
+			return nil, flows.Permanent(fmt.Errorf("plan message: %w", err))
 		}
 		effects = append(effects, store.Effect{Key: p.group, State: string(members)})
 	}
@@ -33,13 +56,7 @@ func (r *room) plan(p *post) error {
 		}
 		effects = append(effects, rec.effect(m.Key, ""))
 	}
-	ctx, cancel := context.WithTimeout(r.sink.ctx, r.sink.config.RequestTimeout)
-	defer cancel()
-	if err := r.sink.guard.Intend(ctx, effects...); err != nil {
-		return err
-	}
-	p.planned = true
-	return nil
+	return effects, nil
 }
 
 // planned returns the post that the ledger has a plan of, which t is a member of. A

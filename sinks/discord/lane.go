@@ -24,11 +24,13 @@ type lane struct {
 
 // work is what waits for a lane. Its methods may be called concurrently.
 type work interface {
-	// waiting reports whether next would return something.
+	// waiting reports whether there is something to send.
 	waiting() bool
-	// next takes out what is to be sent with one request, of which the window admits
-	// left, and returns what sends it; nil if nothing waits.
-	next(left int) func(permit)
+	// send sends what is to go with one request, or has it go with depart; false if
+	// nothing waits.
+	send(permit) bool
+	// depart sends what is still to go: there will be no further permit for now.
+	depart()
 	// cannot fails all whose time ends before until.
 	cannot(until time.Time, err error)
 }
@@ -57,6 +59,7 @@ func (l *lane) kick() {
 func (l *lane) run() {
 	for !l.idle() {
 		if err := l.ctx.Err(); err != nil {
+			l.work.depart() // which ends it
 			l.work.cannot(forever, err)
 			continue
 		}
@@ -64,18 +67,16 @@ func (l *lane) run() {
 		p, wait, changed, err := l.bot.admit(l, now)
 		switch {
 		case err != nil:
+			l.work.depart()
 			l.work.cannot(forever, err)
 		case wait > 0:
+			l.work.depart()
 			l.work.cannot(now.Add(wait), &busyError{wait: wait})
 			if l.work.waiting() {
 				l.sleep(wait, changed)
 			}
-		default:
-			if send := l.work.next(p.left); send != nil {
-				go send(p)
-			} else {
-				l.bot.giveBack(l, p)
-			}
+		case !l.work.send(p):
+			l.bot.giveBack(l, p)
 		}
 	}
 }
@@ -89,6 +90,7 @@ func (l *lane) idle() bool {
 	if l.work.waiting() {
 		return false
 	}
+	l.work.depart()
 	l.running = false
 	l.bot.quiet(l)
 	return true

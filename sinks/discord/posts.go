@@ -102,10 +102,11 @@ type outbox struct {
 	room   *room
 	newest bool
 
-	mu     sync.Mutex // guards the tasks of posts too
-	ready  []*post    // they go first
-	flying map[string]*post
-	tasks  []*task // in the order they came
+	mu      sync.Mutex // guards the tasks of posts too
+	ready   []*post    // they go first
+	boarded []flight
+	flying  map[string]*post // by nonce: boarded, or on their way
+	tasks   []*task          // in the order they came
 }
 
 // add has a task posted, as soon as the lane is kicked; it ends when that is done or
@@ -134,13 +135,31 @@ func (o *outbox) resume(p *post) {
 	o.ready = append(o.ready, p)
 }
 
-// fly says that p is under way, and land that it is no more: whoever waits for it
-// from now on has it posted again, which by the nonce changes nothing.
-func (o *outbox) fly(p *post) func(permit) {
-	o.flying[p.nonce] = p
-	return func(permit permit) { o.room.post(permit, p) }
+// A flight is a post with the permit to send it.
+type flight struct {
+	*post
+	permit permit
 }
 
+// board has p sent when the lane departs: whoever waits for it from now on shares it.
+func (o *outbox) board(p *post, permit permit) {
+	o.flying[p.nonce] = p
+	o.boarded = append(o.boarded, flight{p, permit})
+}
+
+// depart plans what has boarded with one question to the ledger, and sends it.
+func (o *outbox) depart() {
+	o.mu.Lock()
+	boarded := o.boarded
+	o.boarded = nil
+	o.mu.Unlock()
+	if len(boarded) > 0 {
+		go o.room.postAll(boarded)
+	}
+}
+
+// land says that p is under way no more: whoever waits for it from now on has it posted
+// again, which by the nonce changes nothing.
 func (o *outbox) land(p *post) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -153,25 +172,27 @@ func (o *outbox) waiting() bool {
 	return len(o.ready)+len(o.tasks) > 0
 }
 
-// next takes out one alert, or several as one message where each of those that wait
+// send takes out one alert, or several as one message where each of those that wait
 // could not have a message of its own and the window still hold them all.
-func (o *outbox) next(left int) func(permit) {
+func (o *outbox) send(permit permit) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.ready) > 0 {
 		p := o.ready[0]
 		o.ready = o.ready[1:]
-		return o.fly(p)
+		o.board(p, permit)
+		return true
 	}
 	if len(o.tasks) == 0 {
-		return nil
+		return false
 	}
-	n := 1
+	n, left := 1, permit.left
 	if len(o.tasks)-1 > maxMembers*(left-1) {
 		n = min(len(o.tasks), maxMembers)
 	}
 	chosen := o.take(n, o.newest && len(o.tasks) > left)
-	return o.fly(newPost(o.room.name, chosen))
+	o.board(newPost(o.room.name, chosen), permit)
+	return true
 }
 
 const maxMembers = 10
@@ -205,14 +226,15 @@ func (o *outbox) take(n int, newest bool) (chosen []*task) {
 // withdraw takes a task out that is not yet under way.
 func (o *outbox) withdraw(t *task) bool {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	i := slices.Index(o.tasks, t)
-	if i < 0 {
-		return false
+	if i >= 0 {
+		o.tasks = slices.Delete(o.tasks, i, i+1)
 	}
-	o.tasks = slices.Delete(o.tasks, i, i+1)
-	o.room.creates.kick() // it need not wait for it
-	return true
+	o.mu.Unlock() // a lane asks for it while it holds its own
+	if i >= 0 {
+		o.room.creates.kick() // it need not wait for it
+	}
+	return i >= 0
 }
 
 // cannot implements [work].
@@ -264,6 +286,20 @@ func newPost(place string, tasks []*task) *post {
 	return p
 }
 
+// postAll makes one try at each of boarded.
+func (r *room) postAll(boarded []flight) {
+	err := r.plan(boarded)
+	for _, f := range boarded {
+		if err != nil {
+			r.sink.bot.giveBack(r.creates, f.permit)
+			r.posts.land(f.post)
+			f.end(r.sink.guard, err)
+			continue
+		}
+		go r.post(f.permit, f.post)
+	}
+}
+
 // post makes one try at p, and what follows from it.
 func (r *room) post(permit permit, p *post) {
 	g := r.sink.guard
@@ -273,12 +309,6 @@ func (r *room) post(permit permit, p *post) {
 			p.end(g, fmt.Errorf("post alert: panic: %v", v))
 		}
 	}()
-	if err := r.plan(p); err != nil {
-		r.sink.bot.giveBack(r.creates, permit)
-		r.posts.land(p)
-		p.end(g, err)
-		return
-	}
 	p.tries++
 	a := r.try(r.creates, permit, p.tries, http.MethodPost, r.create(), r.createBody(p))
 	r.posts.land(p)

@@ -275,55 +275,59 @@ func outOfTime(ctx context.Context, what string) error {
 // be posted has come to its end.
 func (s *Sink) postAll(ctx context.Context, jobs []*once.Job, card func(*news.Item) alert.Card) []*task {
 	var tasks []*task
+	var held []heldBack
 	rooms := make(map[*room]bool)
 	for _, job := range jobs {
 		t := &task{Job: job, card: card(job.Item), record: read(job.Effect), since: time.Now(), done: make(chan error, 1)}
 		t.deadline, _ = ctx.Deadline()
-		r, err := s.begin(ctx, t)
-		if err != nil {
+		r, late, err := s.begin(ctx, t)
+		switch {
+		case err != nil:
 			job.Fail(err)
-		}
-		if r == nil {
 			s.guard.End(job)
-			continue
+		case late:
+			held = append(held, heldBack{r, t})
+		case r == nil:
+			s.guard.End(job)
+		default:
+			tasks, rooms[r] = append(tasks, t), true
 		}
-		tasks, rooms[r] = append(tasks, t), true
 	}
 	for r := range rooms {
 		r.creates.kick()
 	}
+	s.holdBack(ctx, held) // the others do not wait for that
 	return tasks
 }
 
 // begin has a task posted in the room it returns, as it was planned or else by the rules;
-// nil if there is nothing to post.
-func (s *Sink) begin(ctx context.Context, t *task) (*room, error) {
+// no room if there is nothing to post. held says that the room has too many of its kind.
+func (s *Sink) begin(ctx context.Context, t *task) (r *room, held bool, err error) {
 	if t.Effect.ID != "" || t.record.shown() != "" {
-		return nil, nil
+		return nil, false, nil
 	}
 	if t.record.state() == statePlanned {
 		r := s.room(t.record.Channel)
 		p, err := r.planned(ctx, t)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if p != nil {
 			r.posts.resume(p)
-			return r, nil
+			return r, false, nil
 		}
 	}
-	r, err := s.route(t.Item)
-	if err != nil {
-		return nil, err
+	if r, err = s.route(t.Item); err != nil {
+		return nil, false, err
 	}
-	if held, err := s.holdBack(ctx, r, t); held || err != nil {
-		return nil, err
+	if !s.tickers.allow(t.Key, t.Item.Tickers, time.Now()) {
+		return r, true, nil
 	}
 	if err := s.follow(ctx, r, t); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	r.posts.add(t)
-	return r, nil
+	return r, false, nil
 }
 
 // await waits for tasks, settles those that fail and returns the others. All jobs

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"catalyst/internal/alert"
+	"catalyst/internal/store"
 )
 
 // tickers limits how many alerts about a ticker are posted in a minute by this
@@ -61,20 +62,34 @@ func (t *tickers) forget(now time.Time) {
 	})
 }
 
-// holdBack keeps an alert from being posted if there were too many about its ticker.
-// The ledger knows, a counter counts it, and a line in the channel names it.
-func (s *Sink) holdBack(ctx context.Context, r *room, t *task) (bool, error) {
-	if s.tickers.allow(t.Key, t.Item.Tickers, time.Now()) {
-		return false, nil
+// A heldBack alert is one that is not posted, as there were too many about its ticker.
+type heldBack struct {
+	room *room
+	task *task
+}
+
+// holdBack notes alerts that are not to be posted, all of them at once. The ledger knows
+// of each, a counter counts it, and a line in the channel names it.
+func (s *Sink) holdBack(ctx context.Context, held []heldBack) {
+	if len(held) == 0 {
+		return
 	}
-	rec := record{Mark: bareMark(stateSuppressed), Channel: s.elsewhere(r)}
-	if err := s.guard.Record(ctx, rec.effect(t.Key, "")); err != nil {
-		return true, err
+	var effects []store.Effect
+	for _, h := range held {
+		effects = append(effects, record{Mark: bareMark(stateSuppressed), Channel: s.elsewhere(h.room)}.effect(h.task.Key, ""))
 	}
-	suppressed.WithLabelValues().Inc()
-	s.log.Info("alert_suppressed", "key", t.Key, "ticker", t.Item.Tickers[0], "limit", s.config.PerTicker)
-	r.late.add(t.Item.Tickers[0], t.card.Title)
-	return true, nil
+	err := s.guard.Record(ctx, effects...)
+	for _, h := range held {
+		s.guard.End(h.task.Job)
+		if err != nil {
+			h.task.Fail(err)
+			continue
+		}
+		item := h.task.Item
+		suppressed.WithLabelValues().Inc()
+		s.log.Debug("alert_suppressed", "key", h.task.Key, "ticker", item.Tickers[0], "limit", s.config.PerTicker)
+		h.room.late.add(item.Tickers[0], h.task.card.Title)
+	}
 }
 
 // A summary names in one message what was held back in a room during a minute.

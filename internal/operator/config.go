@@ -17,6 +17,7 @@ type Config struct {
 	Every      time.Duration `yaml:"every" doc:"time between heartbeats; 0s for none"`
 	Patience   time.Duration `yaml:"patience" doc:"how long an outage must last before the operator is told: most pass by themselves"`
 	CoolDown   time.Duration `yaml:"cool_down" doc:"how long something must be over before it counts as over, and can be told again"`
+	EmptyAfter time.Duration `yaml:"empty_after" doc:"how long a source may answer with nothing at all; one that only repeats what is known is not empty"`
 	QuietAfter time.Duration `yaml:"quiet_after" doc:"how old the newest entry of a feed that answers may be; longer than any night, weekend or holiday"`
 }
 
@@ -27,6 +28,7 @@ var Defaults = Config{
 	Every:      time.Hour,
 	Patience:   5 * time.Minute,
 	CoolDown:   15 * time.Minute,
+	EmptyAfter: 2 * time.Hour,
 	QuietAfter: 5 * 24 * time.Hour,
 }
 
@@ -48,6 +50,7 @@ func (c Config) Validate() error {
 	fault(c.Every < 0 || c.Every > 0 && c.Every < time.Minute, "every", "%v is too often: want 1m or more, or 0s for none", c.Every)
 	fault(c.Patience < 0, "patience", "%v: want 0s or more", c.Patience)
 	fault(c.CoolDown < 0, "cool_down", "%v: want 0s or more", c.CoolDown)
+	fault(c.EmptyAfter < time.Minute, "empty_after", "%v: want 1m or more", c.EmptyAfter)
 	fault(c.QuietAfter < time.Hour, "quiet_after", "%v would call each quiet night an outage: want 1h or more", c.QuietAfter)
 	return errors.Join(faults...)
 }

@@ -20,6 +20,7 @@ func TestValidate(t *testing.T) {
 		"every: ":       func(c *Config) { c.Every = time.Second },
 		"patience: ":    func(c *Config) { c.Patience = -1 },
 		"cool_down: ":   func(c *Config) { c.CoolDown = -1 },
+		"empty_after: ": func(c *Config) { c.EmptyAfter = 0 },
 		"quiet_after: ": func(c *Config) { c.QuietAfter = 0 },
 	} {
 		c := testConfig()

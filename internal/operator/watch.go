@@ -136,6 +136,7 @@ func (w *Watch) conditions(f Facts, now time.Time) (all []condition) {
 			}
 			all = append(all,
 				condition{unanswered(s), false, 0},
+				condition{empty(s), !s.EmptySince.IsZero() && now.Sub(s.EmptySince) > w.Config.EmptyAfter, 0},
 				condition{quiet(s, newest), now.Sub(newest) > w.Config.QuietAfter, 0})
 		}
 	}

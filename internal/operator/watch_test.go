@@ -283,3 +283,27 @@ func TestHeartbeats(t *testing.T) {
 		}
 	})
 }
+
+// A feed that answers with nothing at all for hours is told once; one that only repeats
+// itself is not.
+func TestEmptyFeed(t *testing.T) {
+	atDesk(t, func(d *desk) {
+		began := time.Now()
+		s := &scene{facts: func(now time.Time) Facts {
+			gone, repeats := feed(now, began), feed(now, began)
+			gone.Entries, gone.EmptySince, repeats.Name = 0, began, "wire that repeats"
+			return Facts{Poison: Unknown, Sources: []Source{gone, repeats}}
+		}}
+		_, end := d.watched(s, noBeats)
+		defer end()
+		d.after(Defaults.EmptyAfter - time.Minute)
+		d.shows()
+		d.after(2 * time.Minute)
+		d.shows("wire is empty")
+		d.after(10 * time.Hour)
+		d.shows("wire is empty")
+		s.set(func(now time.Time) Facts { return Facts{Poison: Unknown, Sources: []Source{feed(now, now)}} })
+		d.after(Defaults.CoolDown + time.Minute)
+		d.shows("wire is empty", "Over: wire is empty")
+	})
+}

@@ -221,6 +221,15 @@ func unanswered(s Source) Alarm {
 	return a
 }
 
+func empty(s Source) Alarm {
+	return Alarm{
+		Cause: "source/" + s.Name + "/empty", Level: Warning, Since: s.EmptySince,
+		Title: s.Name + " is empty",
+		Text:  "It answers, and there is nothing in its answers, not even what is old.",
+		Todo:  "Open its address in a browser: it may have moved, or what it is asked for may be called otherwise now. operator.empty_after says how long is too long.",
+	}
+}
+
 func quiet(s Source, newest time.Time) Alarm {
 	text := "It answers, and has had nothing new for longer than any night or weekend."
 	if s.Entries == 0 {

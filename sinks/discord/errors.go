@@ -42,6 +42,7 @@ func (r *reply) decide() action {
 	}
 	switch r.code {
 	case discordgo.ErrCodeUnknownMessage,
+		discordgo.ErrCodePerformedOperationOnArchivedThread,
 		discordgo.ErrCodeCannotEditFromAnotherUser,
 		discordgo.ErrCodeMaximumNumberOfEditsToMessagesOlderThanOneHourReached:
 		return giveUp
@@ -99,6 +100,8 @@ func (r *reply) advice() string {
 		return "the bot does not see the channel: invite it, and allow it View Channel there"
 	case r.code == discordgo.ErrCodeMissingPermissions:
 		return "the bot may not post: allow it Send Messages and Embed Links in the channel"
+	case r.code == discordgo.ErrCodeThreadIsLocked:
+		return "the thread is locked: unlock it, or name another one"
 	case r.status == http.StatusForbidden:
 		return "Discord forbids it: check the bot's permissions in the channel"
 	}

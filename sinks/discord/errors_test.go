@@ -71,6 +71,7 @@ func TestErrorsOfCreate(t *testing.T) {
 		{"10003", discordtest.Status(404, 10003, "Unknown Channel"), parked, "set DISCORD_CHANNEL", operatorWait, 1, "ERROR discord_refused"},
 		{"50001", discordtest.Status(403, 50001, "Missing Access"), parked, "allow it View Channel", operatorWait, 1, "ERROR discord_refused"},
 		{"50013", discordtest.Status(403, 50013, "Missing Permissions"), parked, "allow it Send Messages", operatorWait, 1, "ERROR discord_refused"},
+		{"locked thread", discordtest.Error(160005), parked, "unlock it", operatorWait, 1, "ERROR discord_refused"},
 		{"other 403", discordtest.Status(403, 0, "Forbidden"), parked, "check the bot's permissions", operatorWait, 1, "ERROR discord_refused"},
 		{"not Discord", &discordtest.Fault{Status: 404, Body: "<h1>nginx"}, parked, "check base_url", operatorWait, 1, "ERROR discord_refused"},
 		{"redirect", &discordtest.Fault{Status: 302, Header: map[string][]string{"Location": {"https://evil.example/"}}}, parked, "check base_url", operatorWait, 1, "ERROR discord_refused"},
@@ -123,6 +124,7 @@ func TestErrorsOfEdit(t *testing.T) {
 	for name, fault := range map[string]*discordtest.Fault{
 		"10008": discordtest.Status(404, 10008, "Unknown Message"),
 		"50005": discordtest.Status(403, 50005, "Cannot edit a message authored by another user"),
+		"50083": discordtest.Error(50083),
 		"30046": discordtest.Status(429, 30046, "Maximum number of edits to messages older than 1 hour reached"),
 	} {
 		t.Run(name, func(t *testing.T) {

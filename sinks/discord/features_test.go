@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"catalyst/flows"
+	"catalyst/internal/config"
 	"catalyst/internal/news"
 	"catalyst/internal/operator"
 	"catalyst/internal/store"
@@ -567,6 +568,57 @@ func TestSweep(t *testing.T) {
 			})
 		}) {
 			t.Error("the late verdict is not shown")
+		}
+	})
+}
+
+// A thread is a destination like a channel, for a bot by its id and for a webhook by its
+// address.
+func TestThreads(t *testing.T) {
+	hook := discordtest.Webhook{ID: "77", Token: "hook-secret", Channel: testChannel}
+	d := discordtest.Realistic()
+	d.Channels, d.Webhooks = []string{testChannel}, []discordtest.Webhook{hook}
+	onBench(t, d, testConfig(), func(t *testing.T, b *bench) {
+		thread := b.server.Post(testChannel, "alerts in here")
+		b.server.StartThread(thread, "filings")
+		routed := testConfig()
+		rule, err := flows.ParseCondition(`form == "8-K"`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		routed.Routes = []Route{{rule, thread}}
+		hooked := testConfig()
+		hooked.Token, hooked.Channel = "", ""
+		hooked.Webhook = "https://discord.com/api/webhooks/77/hook-secret?thread_id=" + config.Secret(thread)
+		for name, c := range map[string]Config{"route": routed, "webhook": hooked} {
+			if err := c.Validate(); err != nil {
+				t.Fatal(name, err)
+			}
+			before := len(b.server.Messages())
+			sink := newTestSink(t, c, b.server.Transport(), b.ledger.Open, nil)
+			filing := &news.Item{Key: "acc:1", Title: "filing", Form: "8-K"}
+			for _, item := range []*news.Item{filing, withVerdict(filing)} {
+				m := sinktest.Message("m", item)
+				deliver := sink.Announce
+				if item.Analysis != nil {
+					b.server.Archive(thread, false) // a message opens it again, an edit does not
+					opened := sinktest.Message("other", &news.Item{Key: "acc:2", Title: "next", Form: "8-K"})
+					if err := sink.Announce(t.Context(), oneOf(opened)); err != nil || opened.Settled() {
+						t.Fatal(name, err, opened.Outcome())
+					}
+					deliver = sink.Deliver
+				}
+				if err := deliver(t.Context(), oneOf(m)); err != nil || m.Settled() {
+					t.Fatal(name, err, m.Outcome())
+				}
+			}
+			posted := b.server.Messages()[before:]
+			if len(posted) != 2 || posted[0].Channel != thread || posted[0].Last().Embeds[0].Color != 0xFF0000 {
+				t.Errorf("%s: %+v, want two messages in thread %s, the first with its verdict", name, posted, thread)
+			}
+			if err := sink.Check(t.Context()); err != nil {
+				t.Error(name, err)
+			}
 		}
 	})
 }

@@ -39,6 +39,22 @@ func (t *threads) archive(id string, archived bool) {
 	}
 }
 
+func (t *threads) start(m *Message, name string) *Thread {
+	m.Thread = true
+	thread := &Thread{ID: m.ID, Channel: m.Channel, Name: name}
+	t.byID[thread.ID] = thread
+	t.order = append(t.order, thread)
+	t.active[thread.Channel]++
+	return thread
+}
+
+// StartThread starts a thread from a message, as a person would.
+func (s *Server) StartThread(message, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.threads.start(s.messages[message], name)
+}
+
 // Threads returns all threads in the order of their creation.
 func (s *Server) Threads() []Thread {
 	s.mu.Lock()
@@ -100,11 +116,7 @@ func (s *Server) startThread(c *call) answer {
 	case s.threads.active[channel] >= s.config.ActiveThreads:
 		return refuse(160006)
 	}
-	m.Thread = true
-	t := &Thread{ID: m.ID, Channel: channel, Name: strings.TrimSpace(in.Name)}
-	s.threads.byID[t.ID] = t
-	s.threads.order = append(s.threads.order, t)
-	s.threads.active[channel]++
+	t := s.threads.start(m, strings.TrimSpace(in.Name))
 	return answer{status: http.StatusCreated, body: map[string]any{
 		"id": t.ID, "type": 11, "parent_id": channel, "name": t.Name,
 		"thread_metadata": map[string]any{"archived": false, "locked": false, "archive_timestamp": time.Now().UTC().Format(time.RFC3339Nano), "auto_archive_duration": max(in.AutoArchiveDuration, 1440)},

@@ -147,3 +147,35 @@ func TestFilingsFromFeedToAlert(t *testing.T) {
 	}
 	t.Logf("%d alerts and %d questions to the model in %d polls, %d requests, at most %d in a second", len(alerts), len(asked), polls(), len(sec.Requests("/")), sec.Busiest())
 }
+
+// The example is the default pipeline and more: what is added to that one belongs here too.
+func TestFilingsExampleIsTheDefaultPipelineAndMore(t *testing.T) {
+	kinds := func(file string) (all []string) {
+		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts map[string]yaml.Node
+		if err := yaml.Unmarshal(text, &parts); err != nil {
+			t.Fatal(err)
+		}
+		for _, section := range []string{"sources", "stages", "sinks", "providers"} {
+			list := parts[section]
+			for _, component := range list.Content {
+				if component.Kind == yaml.MappingNode {
+					component = component.Content[0]
+				}
+				all = append(all, section+": "+component.Value)
+			}
+		}
+		return all
+	}
+	have := kinds("examples/filings.yaml")
+	for _, kind := range kinds("pipeline.yaml") {
+		i := slices.Index(have, kind)
+		if i < 0 {
+			t.Fatalf("examples/filings.yaml lacks %q, or has it elsewhere", kind)
+		}
+		have = have[i+1:]
+	}
+}

@@ -64,6 +64,9 @@ func (t *tier) named(fault *llm.Error) *llm.Error {
 func (r *Router) ask(ctx context.Context, t *tier, q question, price prices.Price, known bool, reservation *quota.Reservation) ([]*news.Analysis, *llm.Error) {
 	at := r.now().UTC()
 	response, err := t.Complete(ctx, q.request)
+	if r.deps.Answered != nil {
+		r.deps.Answered(t.Provider, q.request, response, err)
+	}
 	var analyses []*news.Analysis
 	estimated := false
 	if err == nil {

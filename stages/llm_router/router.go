@@ -39,6 +39,8 @@ type Deps struct {
 	Costs    func() (*costs.Book, error)
 	Notes    func() (store.Notes, error)
 	Operator func() (*operator.Operator, error)
+	// Answered, if not nil, is told of each call and how it ended. It must be quick.
+	Answered func(p llm.Provider, q llm.Request, r llm.Response, err error)
 }
 
 // Kind describes the stage.

@@ -15,7 +15,7 @@ func (a *app) evalCommand() *cobra.Command {
 		Use: "eval", Short: "Measure filings, tickers, duplicates, prescale and cache against labelled data",
 		Example: "  pipeline eval items labelled/8-K\n  pipeline eval elements labelled/elements --least 0.95",
 	}
-	c.AddCommand(a.evalItemsCommand(), a.evalElementsCommand(), a.evalPrescaleCommand(), a.evalDedupeCommand(), a.evalTickersCommand())
+	c.AddCommand(a.evalItemsCommand(), a.evalElementsCommand(), a.evalCacheCommand(), a.evalPrescaleCommand(), a.evalDedupeCommand(), a.evalTickersCommand())
 	asGroup(c)
 	return c
 }

@@ -154,7 +154,7 @@ func TestEachVariableHasItsEffect(t *testing.T) {
 		{"LLM_MAX_CONCURRENT", "2", nil, router(func(c llmrouter.Config) any { return c.Concurrency }), 5, 2},
 		{"LLM_MAX_RETRIES", "7", nil, router(func(c llmrouter.Config) any { return c.Retries }), 3, 7},
 		{"LLM_RETRY_DELAY", "1.5", nil, router(func(c llmrouter.Config) any { return c.RetryDelay }), 2 * time.Second, 1500 * time.Millisecond},
-		{"LLM_CACHE_SIMILARITY", "0.9", nil, caching(func(c semanticcache.Config) any { return c.Similarity }), 0.95, 0.9},
+		{"LLM_CACHE_SIMILARITY", "0.9", nil, caching(func(c semanticcache.Config) any { return c.Similarity }), 0.6, 0.9},
 		{"LLM_CACHE_TTL", "3600", nil, caching(func(c semanticcache.Config) any { return c.TTL }), 24 * time.Hour, time.Hour},
 
 		{"LLM_LOCAL_ENABLED", "0", nil, there("ollama"), true, false},

@@ -101,7 +101,7 @@ func (a *app) readTopic(ctx context.Context, h *replay.History, o replayOptions,
 			continue
 		}
 		began = true
-		if err := h.Add(time.Time{}, s.Message.Payload); err != nil {
+		if err := h.Add(time.Time{}, s.At, s.Message.Payload); err != nil {
 			h.Reject(fmt.Errorf("%s %s: %w", topic, s.Position, err))
 		}
 		if s.Position == to {

@@ -11,7 +11,8 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
-	return &cobra.Command{
+	var record string
+	c := &cobra.Command{
 		Use: "run", Short: "Run the pipeline", Args: noArguments,
 		Long: "Runs the pipeline until it is interrupted, or until every source has ended and everything\n" +
 			"is done. The first interrupt lets work under way finish; the second one ends it at once. Either way\n" +
@@ -22,10 +23,20 @@ func (a *app) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if record != "" {
+				end, err := a.record(plan, r, record)
+				if err != nil {
+					return err
+				}
+				_, err = a.execute(c.Context(), plan, r)
+				return errors.Join(err, end())
+			}
 			_, err = a.execute(c.Context(), plan, r)
 			return err
 		},
 	}
+	c.Flags().StringVar(&record, "record", "", "add what sources publish and models answer to this file, for pipeline replay")
+	return c
 }
 
 // execute runs a plan to its end and returns the engine, for its counts.

@@ -116,11 +116,11 @@ func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
 func (h *History) line(text []byte) error {
 	var r Record
 	if err := json.Unmarshal(text, &r); err != nil || r.Kind == "" {
-		return h.Add(time.Time{}, text) // not of ours; whether it is an item is known there
+		return h.Add(time.Time{}, time.Time{}, text) // not of ours; whether it is an item is known there
 	}
 	switch r.Kind {
 	case KindItem:
-		return h.Add(r.At, r.Item)
+		return h.Add(r.At, time.Time{}, r.Item)
 	case KindAnswer:
 		if r.Answer == nil || r.Answer.Prompt == "" {
 			return errors.New("the answer has no prompt")
@@ -131,14 +131,14 @@ func (h *History) line(text []byte) error {
 	return fmt.Errorf("a record of kind %q is unknown to this version", r.Kind)
 }
 
-// Add adds an item that came at a time; where that is zero, when the item was received
-// or published, and failing that with the item before it.
-func (h *History) Add(at time.Time, payload []byte) error {
+// Add adds an item that came at a time. Where that is zero, it is when the item was
+// received, else otherwise, else when the item was published, else with the item before it.
+func (h *History) Add(at, otherwise time.Time, payload []byte) error {
 	item, err := news.Decode(payload)
 	if err != nil {
 		return err
 	}
-	for _, t := range []time.Time{item.Received, item.Published} {
+	for _, t := range []time.Time{item.Received, otherwise, item.Published} {
 		if at.IsZero() {
 			at = t
 		}

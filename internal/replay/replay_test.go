@@ -1,0 +1,195 @@
+package replay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"catalyst/internal/llm"
+)
+
+func at(second int) time.Time { return time.Unix(int64(second), 0).UTC() }
+
+func TestClockFiresInOrder(t *testing.T) {
+	c := NewClock(at(0), nil)
+	var got []string
+	wait := func(d time.Duration, name string) func() {
+		return c.AfterFunc(d, func() { got = append(got, fmt.Sprintf("%s at %d", name, c.Now().Unix())) })
+	}
+	wait(3*time.Second, "c")
+	wait(time.Second, "a")
+	stop := wait(2*time.Second, "stopped")
+	wait(3*time.Second, "d")
+	stop()
+	stop()
+	for _, waits := c.Next(); waits; _, waits = c.Next() {
+		c.Fire()
+	}
+	c.Fire()
+	c.Turn(at(2)) // it never goes back
+	if diff := cmp.Diff([]string{"a at 1", "c at 3", "d at 3"}, got); diff != "" || !c.Now().Equal(at(3)) {
+		t.Errorf("at %v (-want +got):\n%s", c.Now(), diff)
+	}
+}
+
+func TestHistoryIsReadInWhateverForm(t *testing.T) {
+	text := "\ufeff" + `{"title":"b","published":"1970-01-01T00:00:02Z"}` + "\r\n\n" +
+		`{"record":"item","at":"1970-01-01T00:00:01Z","topic":"t","item":{"title":"a","score":3,"analysis":{"direction":"bullish"}}}` + "\n" +
+		`{"record":"answer","prompt":"p","text":"x"}` + "\n" +
+		`{"title":"without a time"}` + "\n" +
+		`{"record":"answer"}` + "\n" + `{"record":"hologram"}` + "\n" + `[]` + "\n" +
+		strings.Repeat("x", maxLine+1) + "\n" +
+		`{"title":"c","received":"1970-01-01T00:00:03Z","published":"1970-01-01T00:00:00Z"}` + "\n" + `{"title":"half`
+	var h History
+	if err := h.Read(strings.NewReader(text), "file"); err != nil {
+		t.Fatal(err)
+	}
+	h.Sort()
+	var got []string
+	for _, e := range h.Events {
+		item, err := e.Item()
+		if err != nil || item.Analysis != nil || item.Score != 0 || !item.Received.Equal(e.At) {
+			t.Errorf("item %+v, %v; want it as its source had it", item, err)
+		}
+		got = append(got, fmt.Sprint(item.Title, e.At.Unix()))
+	}
+	// What has no time comes with what was read before it: a record of second 1.
+	if diff := cmp.Diff([]string{"a1", "without a time1", "b2", "c3"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(h.Answers) != 1 || h.Rejected != 5 || h.Why == nil || !strings.Contains(h.Why.Error(), "file:6") {
+		t.Errorf("%d answers, %d rejected: %v; want 1, 5 and the place of the first", len(h.Answers), h.Rejected, h.Why)
+	}
+	h.Between(at(2), at(3))
+	if len(h.Events) != 1 || h.Events[0].At != at(2) {
+		t.Errorf("in [2, 3): %v, want b", h.Events)
+	}
+}
+
+func FuzzHistory(f *testing.F) {
+	f.Add([]byte(`{"record":"item","item":{"title":"a"}}` + "\n" + `{"title":"b"}`))
+	f.Add([]byte(`{"record":"answer","prompt":"p","latency_ms":-1}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var h History
+		if err := h.Read(bytes.NewReader(text), "fuzz"); err != nil {
+			t.Fatal(err)
+		}
+		h.Sort()
+		for i, e := range h.Events {
+			if _, err := e.Item(); err != nil {
+				t.Errorf("event %d was accepted and is no item: %v", i, err)
+			}
+			if i > 0 && e.At.Before(h.Events[i-1].At) {
+				t.Errorf("event %d comes before the one before it", i)
+			}
+		}
+	})
+}
+
+func TestFakesDependOnSeedPromptAndProviderOnly(t *testing.T) {
+	f := Fake{Seed: 1, Latency: time.Second, Errors: .5}
+	ask := func(f Fake, name, prompt string) string {
+		r, err := f.Reply(name, llm.Request{Prompt: prompt})
+		return fmt.Sprint(r, err)
+	}
+	failed, faster := 0, 0
+	const n = 1000
+	for i := range n {
+		prompt := fmt.Sprint("item ", i)
+		if ask(f, "a", prompt) != ask(f, "a", prompt) {
+			t.Fatalf("%s: two answers to one prompt", prompt)
+		}
+		r, err := f.Reply("a", llm.Request{Prompt: prompt})
+		if err != nil {
+			failed++
+			if policy := llm.AsError(err).Class.Policy(); policy.Counts || policy.Outage || policy.Retry {
+				t.Errorf("%v opens a breaker or waits: a replay would not be the same each time", err)
+			}
+		}
+		if r.Latency < time.Second {
+			faster++
+		}
+	}
+	if failed < n*4/10 || failed > n*6/10 || faster < n*4/10 || faster > n*6/10 {
+		t.Errorf("of %d calls %d failed and %d were faster than the median; want about half", n, failed, faster)
+	}
+	other := f
+	other.Seed = 2
+	for name, same := range map[string]bool{
+		"seed": ask(f, "a", "x") == ask(other, "a", "x"), "provider": ask(f, "a", "x") == ask(f, "b", "x"),
+	} {
+		if same {
+			t.Errorf("another %s answers the same in the same time", name)
+		}
+	}
+}
+
+func TestRecordedAnswersComeInOrder(t *testing.T) {
+	q := llm.Request{Prompt: "x", Timeout: time.Second}
+	hash := PromptHash(llm.Request{Prompt: "x"})
+	r := NewRecorded(&History{Answers: []Record{
+		{Answer: &Answer{Prompt: hash, Provider: "a", Class: llm.Overloaded, RetryAfterMS: 2000}},
+		{Answer: &Answer{Prompt: hash, Provider: "a", Model: "m", Text: "yes", LatencyMS: 300}},
+	}})
+	_, err := r.Reply("a", q)
+	var fault *llm.Error
+	if !errors.As(err, &fault) || fault.Class != llm.Overloaded || fault.RetryAfter != 2*time.Second {
+		t.Errorf("first %v, want that it is overloaded for 2s", err)
+	}
+	for range 2 {
+		got, err := r.Reply("a", q)
+		if err != nil || got.Text != "yes" || got.Latency != 300*time.Millisecond {
+			t.Errorf("then %+v, %v; want the answer", got, err)
+		}
+	}
+	if got, err := r.Reply("b", q); err != nil || got.Text != "yes" || got.Model != "" {
+		t.Errorf("another provider: %+v, %v; want what a said", got, err)
+	}
+	if _, err := r.Reply("a", llm.Request{Prompt: "y"}); llm.AsError(err).Class.Policy().Outage {
+		t.Errorf("a prompt nobody was asked: %v, which parks the item for ever", err)
+	}
+}
+
+// Nothing on a page is fetched, and what items say is text.
+func TestPagesAskNobody(t *testing.T) {
+	const hostile = `<script src="https://evil.example/x.js"></script><img src=x onerror=alert(1)>`
+	o := Outcome{Title: hostile, Key: hostile, Fate: Dropped, Stage: hostile, Reason: hostile}
+	changed := o
+	changed.Alerted, changed.Fate, changed.Provider = true, Delivered, hostile
+	r := func(o Outcome) *Report {
+		return &Report{File: hostile, From: at(0), To: at(9), Notes: []string{hostile}, Outcomes: []Outcome{o},
+			Stages:    []Stage{{Name: hostile, Dropped: map[string]int64{hostile: 1}}},
+			Providers: []Use{{Name: hostile, Calls: 1, Failed: map[string]int{hostile: 1}}},
+			Hits:      []Hit{{Title: hostile, From: hostile}}, Slices: []Slice{{At: at(0), In: 3, Depth: 2}},
+			Load: []Load{{MemMB: 3}, {AfterMS: 1, MemMB: 4, CPU: .5}},
+		}
+	}
+	var one, two bytes.Buffer
+	if err := errors.Join(r(o).HTML(&one), Compare(r(o), r(changed)).HTML(&two)); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{one.String(), two.String()} {
+		for _, bad := range []string{"<script", "<img", "<link", "src=\"", "href=", "url(", "@import", "NaN", "Inf"} {
+			if strings.Contains(page, bad) {
+				t.Errorf("the page has %q in it", bad)
+			}
+		}
+		if !strings.Contains(page, "<svg") || !strings.Contains(page, "&lt;script") || !strings.HasSuffix(page, "</html>\n") {
+			t.Error("the page lacks its plots, its text or its end")
+		}
+	}
+	if !strings.Contains(two.String(), "1 of 1 items changed") {
+		t.Error("the page of the comparison does not say what changed")
+	}
+	var text bytes.Buffer
+	hostileText := r(o)
+	hostileText.Outcomes[0].Title = "\x1b]0;owned\a"
+	if err := Compare(hostileText, r(changed)).Text(&text, 0); err != nil || strings.ContainsAny(text.String(), "\x1b\a") {
+		t.Errorf("a terminal would obey %q, %v", text.String(), err)
+	}
+}

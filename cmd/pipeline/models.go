@@ -79,7 +79,14 @@ func (m *models) close() error {
 func (r *resources) router() llmrouter.Deps {
 	return llmrouter.Deps{
 		Provider: r.Provider, Prompts: r.Prompts, Prices: r.Prices, Quota: r.Quota,
-		Costs: r.CostBook, Notes: r.Notes, Operator: r.Operator,
+		Costs: r.CostBook, Notes: r.Notes, Operator: r.Operator, Answered: r.answered,
+	}
+}
+
+// answered records what a model answered, where that is wanted.
+func (r *resources) answered(p llm.Provider, q llm.Request, a llm.Response, err error) {
+	if r.tape != nil {
+		r.tape.answer(p, q, a, err)
 	}
 }
 

@@ -55,6 +55,8 @@ type resources struct {
 	clock func() time.Time // of stores in files, limits and budgets
 	calls *replay.Calls    // the book of costs
 
+	tape *tape // records what models answer; nil where nobody wants that
+
 	mu     sync.Mutex
 	known  map[string]model
 	client *http.Client

@@ -24,6 +24,9 @@
 // edit. The limit of a ticker holds alerts back, which a counter, the ledger and a line
 // in the channel tell.
 //
+// A thread is a channel of its own, limits included. The sink starts none: a verdict in a
+// thread of its own would be two more requests for each alert, out of the same windows.
+//
 // Without a token the sink is a preview: the same alerts appear on the console.
 package discord
 
@@ -49,7 +52,7 @@ type Config struct {
 	Token          config.Secret `yaml:"token" doc:"the bot's token; without one, alerts are shown on the console and not posted"`
 	Channel        string        `yaml:"channel" doc:"id of the channel, or of a thread, to post to; needed with a token"`
 	Routes         []Route       `yaml:"routes" doc:"other channels for some items: the first rule that holds when an item is posted decides"`
-	Webhook        config.Secret `yaml:"webhook" doc:"address of a webhook to post to, instead of token and channel; ?thread_id=<id> at its end names a thread; an alert whose answer is lost may be posted twice"`
+	Webhook        config.Secret `yaml:"webhook" doc:"address of a webhook to post to, instead of token and channel; ?thread_id=ID at its end names a thread; an alert whose answer is lost may be posted twice"`
 	BaseURL        string        `yaml:"base_url" doc:"Discord's address, or that of a proxy"`
 	Creates        int           `yaml:"creates" doc:"messages created in one window, until Discord's headers say otherwise"`
 	Edits          int           `yaml:"edits" doc:"messages edited in one window, until Discord's headers say otherwise"`
@@ -66,7 +69,7 @@ type Config struct {
 // A Route sends items to a channel of their own.
 type Route struct {
 	When    flows.Condition `yaml:"when" doc:"expression over the item" required:"true"`
-	Channel string          `yaml:"channel" doc:"id of the channel, or of a thread in one" required:"true"`
+	Channel string          `yaml:"channel" doc:"id of the channel, or of a thread, where the bot needs Send Messages in Threads" required:"true"`
 }
 
 const (

@@ -68,6 +68,9 @@ func TestErrorsOfCreate(t *testing.T) {
 		{"harmful link", discordtest.Status(403, 240000, "harmful link"), permanent, "harmful", 0, 1, ""},
 		{"413", discordtest.Status(413, 40005, "Request entity too large"), permanent, "too large", 0, 1, ""},
 		{"401", discordtest.Status(401, 0, "401: Unauthorized"), parked, "set DISCORD_TOKEN", operatorWait, 1, "ERROR discord_refused"},
+		{"40001", discordtest.Error(40001), parked, "set DISCORD_TOKEN", operatorWait, 1, "ERROR discord_refused"},
+		{"50014", discordtest.Error(50014), parked, "set DISCORD_TOKEN", operatorWait, 1, "ERROR discord_refused"},
+		{"10004", discordtest.Error(10004), parked, "set DISCORD_CHANNEL", operatorWait, 1, "ERROR discord_refused"},
 		{"10003", discordtest.Status(404, 10003, "Unknown Channel"), parked, "set DISCORD_CHANNEL", operatorWait, 1, "ERROR discord_refused"},
 		{"50001", discordtest.Status(403, 50001, "Missing Access"), parked, "allow it View Channel", operatorWait, 1, "ERROR discord_refused"},
 		{"50013", discordtest.Status(403, 50013, "Missing Permissions"), parked, "allow it Send Messages", operatorWait, 1, "ERROR discord_refused"},
@@ -84,6 +87,9 @@ func TestErrorsOfCreate(t *testing.T) {
 		{"429 for an hour", discordtest.RateLimited("user", time.Hour), parked, "HTTP 429", time.Hour, 1, "WARN discord_rate_limited"},
 		{"429 without end", discordtest.RateLimited("shared", time.Second), parked, "HTTP 429", time.Second, tries + 1, "WARN discord_rate_limited"},
 		{"429 in HTML", discordtest.Blocked(90 * time.Second), parked, "1015", 90 * time.Second, 1, "WARN discord_rate_limited"},
+		{"20028", discordtest.Error(20028), parked, "HTTP 429", time.Second, tries + 1, "WARN discord_rate_limited"},
+		{"20029", discordtest.Error(20029), parked, "HTTP 429", time.Second, tries + 1, "WARN discord_rate_limited"},
+		{"40062", discordtest.Error(40062), parked, "HTTP 429", time.Second, tries + 1, "WARN discord_rate_limited"},
 		{"slow mode", discordtest.Status(400, 20016, "slow mode"), parked, "slow mode", 5 * time.Second, tries + 1, "WARN discord_rate_limited"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -187,4 +193,52 @@ func TestNoErrorHoldsTheToken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An edit that Discord has no time for is made when it has; what it will not have fails
+// alone, and a channel that is closed parks.
+func TestTroubleWithEdits(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault *discordtest.Fault
+		once  bool // the trouble is over with the next request
+		check func(error) bool
+	}{
+		"20022":       {discordtest.Error(20022), true, func(err error) bool { return err == nil }},
+		"429":         {discordtest.RateLimited("user", 3*time.Second), true, func(err error) bool { return err == nil }},
+		"429 in HTML": {discordtest.Blocked(3 * time.Second), true, func(err error) bool { return err == nil }},
+		"503":         {discordtest.Status(503, 0, ""), true, func(err error) bool { return err == nil }},
+		"no answer":   {discordtest.Hang().Done(), true, func(err error) bool { return err == nil }},
+		"50035":       {discordtest.Error(50035), false, flows.IsPermanent},
+		"50006":       {discordtest.Error(50006), false, flows.IsPermanent},
+		"50013":       {discordtest.Error(50013), false, isDown},
+		"401":         {discordtest.Status(401, 0, "401: Unauthorized"), false, isDown},
+		"500":         {discordtest.Status(500, 0, ""), false, isDown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, discordtest.Config{}, testConfig(), func(t *testing.T, b *bench) {
+				batch := sinktest.Messages(1)
+				if err := b.announce(t.Context(), pendingOf(batch)...); err != nil {
+					t.Fatal(err)
+				}
+				b.server.Script(func(r discordtest.Request) *discordtest.Fault {
+					if c.once && r.N > 2 {
+						return nil
+					}
+					return c.fault
+				})
+				err := b.deliver(t.Context(), batch...)
+				if !c.check(err) {
+					t.Errorf("ends with %v", err)
+				}
+				if c.once {
+					wantVerdicts(t, b.server)
+				}
+			})
+		})
+	}
+}
+
+func isDown(err error) bool {
+	_, down := flows.AsUnavailable(err)
+	return down
 }

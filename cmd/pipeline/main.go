@@ -105,7 +105,7 @@ func (a *app) command() *cobra.Command {
 	group("write", "Write a pipeline.yaml:",
 		a.validateCommand(), a.listCommand(), a.describeCommand(), a.graphCommand(), a.schemaCommand(), a.explainCommand(), a.previewCommand())
 	group("filings", "Look into filings:", a.filingCommand(), a.evalCommand())
-	group("tend", "Look after it:", a.checkCommand(), a.dlqCommand(), a.costCommand(), a.migrateCommand(), a.versionCommand())
+	group("tend", "Look after it:", a.checkCommand(), a.dlqCommand(), a.cacheCommand(), a.costCommand(), a.migrateCommand(), a.versionCommand())
 	asGroup(root)
 	return root
 }

@@ -11,6 +11,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/internal/news"
+	"catalyst/internal/once"
 	"catalyst/sinks/discord/discordtest"
 	"catalyst/sinks/sinktest"
 )
@@ -185,6 +186,42 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 			t.Errorf("%+v after %s, want discord unavailable for the rest of the minute at once", down, time.Since(started))
 		}
 	})
+}
+
+// Tasks are withdrawn while their lane looks for work: neither waits for the other's lock
+// for ever. (No bubble: it would wait with them.)
+func TestWithdrawWhileTheLaneLooks(t *testing.T) {
+	c := testConfig()
+	c.Creates, c.Window = 1, time.Hour
+	sink := newTestSink(t, c, discordtest.New(discordtest.Config{}).Transport(), new(sinktest.Ledger).Open, nil)
+	defer sink.Close()
+	if err := sink.Announce(t.Context(), sinktest.Messages(1)); err != nil {
+		t.Fatal(err)
+	}
+	posts := &sink.room("").posts
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 2000 {
+					task := &task{Job: &once.Job{Item: &news.Item{}}, done: make(chan error, 1)}
+					posts.add(task)
+					posts.room.creates.kick()
+					if !posts.withdraw(task) {
+						t.Error("the task is under way, although there is no place for it")
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the lane and those who withdraw wait for each other")
+	}
 }
 
 // FuzzHeaders: nothing a server says stops the window for ever or breaks it.

@@ -147,6 +147,7 @@ type stage struct {
 	prefix  string // of keys: pipelines that share a store do not share their news
 	near    Near
 	keep    store.Keep
+	rows    shelf
 }
 
 // Start opens the store, so that a wrong address stops the program at once.
@@ -159,9 +160,10 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 	if err := ctx.Err(); err != nil {
 		return nil, s.outage(ctx, err)
 	}
-	arrivals := make([]store.Arrival, len(batch))
+	arrivals, headlines := make([]store.Arrival, len(batch)), make([]*Headline, len(batch))
 	for i, m := range batch {
-		arrivals[i] = s.arrival(m)
+		headlines[i] = s.arrival(m)
+		arrivals[i] = headlines[i].Arrival
 	}
 	joined, err := s.join(ctx, arrivals)
 	if err != nil {
@@ -171,7 +173,7 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 	var again []*flows.Message
 	var kinds []string
 	var yields []store.Yield
-	for i, v := range s.judge(arrivals, joined) {
+	for i, v := range s.judge(headlines, joined) {
 		m := batch[i]
 		if v.kind == "" {
 			if m.Item.Amends == "" {
@@ -189,7 +191,7 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 }
 
 // arrival sets the key of a message's item and says what is asked about it.
-func (s *stage) arrival(m *flows.Message) store.Arrival {
+func (s *stage) arrival(m *flows.Message) *Headline {
 	it := m.Item
 	if it.Key = news.KeyOf(it); it.Key == "" {
 		it.Key = "msg:" + m.ID // it says nothing that could be compared
@@ -200,13 +202,15 @@ func (s *stage) arrival(m *flows.Message) store.Arrival {
 		at = received
 	}
 	a := store.Arrival{Key: s.prefix + bounded(it.Key), ID: m.ID, At: at}
-	if filing := it.Accession != "" || it.Form != "" || strings.HasPrefix(it.Key, "acc:"); s.near.Enabled && !filing {
-		a.Text = headline(it)
-		if a.Group = group(it, wordsOf(a.Text)); a.Group != "" {
-			a.Group = s.prefix + bounded(a.Group)
-		}
+	if filing := it.Accession != "" || it.Form != "" || strings.HasPrefix(it.Key, "acc:"); filing || !s.near.Enabled {
+		return &Headline{Arrival: a}
 	}
-	return a
+	a.Text = headline(it)
+	words := wordsOf(a.Text)
+	if a.Group = group(it, words); a.Group != "" {
+		a.Group = s.prefix + bounded(a.Group)
+	}
+	return read(a, words)
 }
 
 // join asks the store, once.
@@ -227,9 +231,9 @@ func (s *stage) join(ctx context.Context, arrivals []store.Arrival) ([]store.Joi
 type verdict struct{ kind, to, amends string }
 
 // judge comes to a verdict on each arrival.
-func (s *stage) judge(arrivals []store.Arrival, joined []store.Joined) []verdict {
+func (s *stage) judge(arrivals []*Headline, joined []store.Joined) []verdict {
 	verdicts := make([]verdict, len(arrivals))
-	rows := map[string]*row{}
+	rows := map[string]row{}
 	for i, a := range arrivals {
 		// Two deliveries of one message in one batch both pass: dropping either would
 		// acknowledge the entry while the other is still on its way.
@@ -240,13 +244,16 @@ func (s *stage) judge(arrivals []store.Arrival, joined []store.Joined) []verdict
 		if a.Group == "" {
 			continue
 		}
-		r := rows[a.Group]
-		if r == nil {
-			r = new(row)
-			rows[a.Group] = r
+		r, taken := rows[a.Group]
+		if !taken {
+			r = s.rows.take(a.Group)
 		}
 		r.extend(s.near.Rule(), joined[i].Before)
-		verdicts[i] = s.compare(*r, Read(a), len(joined[i].Before))
+		rows[a.Group] = r
+		verdicts[i] = s.compare(r, a, len(joined[i].Before))
+	}
+	for group, r := range rows {
+		s.rows.put(group, r)
 	}
 	return verdicts
 }

@@ -2,9 +2,11 @@ package dedupe
 
 import (
 	"cmp"
+	"hash/maphash"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -17,21 +19,21 @@ import (
 // has, the share that both have. Words that every headline has do not count, nor does
 // what announces a correction. It is 0 where one has fewer than [fewest] words: "Net
 // Asset Value" is another company's every time.
-func Similarity(a, b string) float64 { return alike(wordsOf(a), wordsOf(b)) }
+func Similarity(a, b string) float64 { return alike(marks(wordsOf(a)), marks(wordsOf(b))) }
 
 // fewest is how many words a headline must have that is compared.
 const fewest = 4
 
-func alike(a, b []string) float64 {
+func alike(a, b []uint64) float64 {
 	if len(a) < fewest || len(b) < fewest {
 		return 0
 	}
 	both := 0
 	for i, j := 0, 0; i < len(a) && j < len(b); {
-		switch c := strings.Compare(a[i], b[j]); {
-		case c < 0:
+		switch {
+		case a[i] < b[j]:
 			i++
-		case c > 0:
+		case a[i] > b[j]:
 			j++
 		default:
 			i, j, both = i+1, j+1, both+1
@@ -51,13 +53,29 @@ var empty = func() map[string]bool {
 	return words
 }()
 
+// apostrophes takes them out, and the genitive with them.
+var apostrophes = strings.NewReplacer("'s ", " ", "’s ", " ", "'", "", "’", "")
+
 // wordsOf returns the words of a headline, sorted, each once.
 func wordsOf(title string) []string {
-	title = strings.NewReplacer("'s ", " ", "’s ", " ", "'", "", "’", "").Replace(strings.ToLower(plain(title)) + " ")
+	title = apostrophes.Replace(strings.ToLower(plain(title)) + " ")
 	words := strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	words = slices.DeleteFunc(words, func(w string) bool { return empty[w] })
 	slices.Sort(words)
 	return slices.Compact(words)
+}
+
+var seed = maphash.MakeSeed()
+
+// marks returns a number for each word, sorted: a group has many words to compare, and
+// numbers are compared in no time.
+func marks(words []string) []uint64 {
+	m := make([]uint64, len(words))
+	for i, w := range words {
+		m[i] = maphash.String(seed, w)
+	}
+	slices.Sort(m)
+	return m
 }
 
 // amending is what wires put before or behind the headline of a story that they tell anew.
@@ -69,10 +87,24 @@ var amending = regexp.MustCompile(`(?i)^[\W_]*(?:` +
 
 // Amends reports whether a headline announces that it tells a story anew: it is an
 // update, an amendment or a correction.
-func Amends(title string) bool { return amending.MatchString(title) }
+func Amends(title string) bool { return mayAmend(title) && amending.MatchString(title) }
+
+// mayAmend tells most headlines from those that amending matches, at a hundredth of its cost.
+func mayAmend(title string) bool {
+	title = strings.ToLower(title)
+	for _, word := range []string{"correct", "c o r r", "updat", "amend", "refile", "revised", "clarification"} {
+		if strings.Contains(title, word) {
+			return true
+		}
+	}
+	return false
+}
 
 // plain is a headline without what announces a correction.
 func plain(title string) string {
+	if !mayAmend(title) {
+		return title
+	}
 	for range 3 { // "UPDATE: CORRECTING and REPLACING …"
 		shorter := strings.TrimSpace(amending.ReplaceAllString(title, " "))
 		if shorter == "" || len(shorter) == len(title) {
@@ -93,18 +125,20 @@ type Rule struct {
 type Headline struct {
 	store.Arrival
 
-	words []string
+	words []uint64
 	facts *likeness.Facts // read when first needed
 	again bool            // it tells a story anew
 	first bool            // no earlier one tells the same
 }
 
 // Read reads the headline of an arrival.
-func Read(a store.Arrival) *Headline {
-	return &Headline{Arrival: a, words: wordsOf(a.Text), again: Amends(a.Text)}
+func Read(a store.Arrival) *Headline { return read(a, wordsOf(a.Text)) }
+
+func read(a store.Arrival, words []string) *Headline {
+	return &Headline{Arrival: a, words: marks(words), again: Amends(a.Text)}
 }
 
-func (h *Headline) read() likeness.Facts {
+func (h *Headline) said() likeness.Facts {
 	if h.facts == nil {
 		facts := likeness.Of(plain(h.Text))
 		h.facts = &facts
@@ -118,7 +152,7 @@ func (r Rule) Same(a, b *Headline) (same bool, guard string) {
 	if b.again || b.At.Sub(a.At) >= r.Window || alike(a.words, b.words) < r.Similarity {
 		return false, ""
 	}
-	guard = a.read().Differs(b.read())
+	guard = a.said().Differs(b.said())
 	return guard == "", guard
 }
 
@@ -126,14 +160,30 @@ func (r Rule) Same(a, b *Headline) (same bool, guard string) {
 // decides depends on the order and nothing else, so that all who have it agree.
 type row []*Headline
 
-// extend takes in arrivals of which r has the beginning.
+// extend takes in the arrivals of the group as the store has them now. What r has read is
+// not read again; where the oldest have gone meanwhile, who was first is decided anew, as
+// by anybody who sees the row for the first time.
 func (r *row) extend(rule Rule, all []store.Arrival) {
-	for _, a := range all[min(len(*r), len(all)):] {
-		h := Read(a)
-		first, _ := r.judge(rule, h, len(*r))
-		h.first = first == nil
-		*r = append(*r, h)
+	known, decided := *r, true
+	if len(known) > 0 && len(all) > 0 && known[0].ID != all[0].ID {
+		gone := max(0, slices.IndexFunc(known, func(h *Headline) bool { return h.ID == all[0].ID }))
+		known, decided = known[gone:], false
 	}
+	next := make(row, 0, len(all)+1)
+	for i, a := range all {
+		h := (*Headline)(nil)
+		if i < len(known) && known[i].ID == a.ID {
+			h = known[i]
+		} else {
+			h, decided = Read(a), false
+		}
+		if !decided {
+			first, _ := next.judge(rule, h, i)
+			h.first = first == nil
+		}
+		next = append(next, h)
+	}
+	*r = next
 }
 
 // judge returns whoever of the first n told the story of h; nil if h is the first. Guards
@@ -205,4 +255,37 @@ func headline(it *news.Item) string {
 		title = strings.ToValidUTF8(title[:longest], "")
 	}
 	return title
+}
+
+// shelf keeps the rows that were read last, so that a group's headlines are not read again
+// for each that joins it. What it forgets costs time and nothing else.
+type shelf struct {
+	mu         sync.Mutex
+	young, old map[string]row
+	room       int // of young, in headlines
+}
+
+// shelved is how many headlines half a shelf holds, of about a kilobyte each.
+const shelved = 4096
+
+// take hands a group's row over; nobody else gets it until it is put back.
+func (s *shelf) take(group string) row {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, half := range []map[string]row{s.young, s.old} {
+		if r, ok := half[group]; ok {
+			delete(half, group)
+			return r
+		}
+	}
+	return nil
+}
+
+func (s *shelf) put(group string, r row) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.room -= len(r); s.young == nil || s.room < 0 {
+		s.old, s.young, s.room = s.young, make(map[string]row), shelved
+	}
+	s.young[group] = r
 }

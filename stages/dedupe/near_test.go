@@ -310,3 +310,30 @@ func FuzzSimilarity(f *testing.F) {
 		headline(&news.Item{Title: a})
 	})
 }
+
+// BenchmarkFullGroup judges a headline in a group that has as many others as it can, with
+// what the stage remembers of them and without.
+func BenchmarkFullGroup(b *testing.B) {
+	rule := DefaultConfig.Near.Rule()
+	var all []store.Arrival
+	for i := range store.GroupSize {
+		n := strconv.Itoa(i)
+		all = append(all, store.Arrival{ID: n, Key: n, At: noon, Text: "Acme " + n + " receives approval for its product number " + n + " in Norway"})
+	}
+	h := Read(store.Arrival{ID: "new", At: noon, Text: "Acme receives approval for its harbour cranes in Norway"})
+	var r row
+	r.extend(rule, all)
+	b.Run("remembered", func(b *testing.B) {
+		for b.Loop() {
+			r.extend(rule, all)
+			r.judge(rule, h, len(r))
+		}
+	})
+	b.Run("anew", func(b *testing.B) {
+		for b.Loop() {
+			var r row
+			r.extend(rule, all)
+			r.judge(rule, h, len(r))
+		}
+	})
+}

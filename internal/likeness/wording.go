@@ -59,13 +59,10 @@ func (w Wording) shuffled(v Wording) bool {
 // related reports whether two words are forms of one: a common stem, or a common beginning
 // of four letters at least, and three fifths of the longer one.
 func related(x, y string) bool {
-	if x == y {
-		return true
-	}
-	x, y = stem(x), stem(y)
-	if x == y {
-		return true
-	}
+	return x == y || stem(x) == stem(y) || beginAlike(x, y) || beginAlike(stem(x), stem(y))
+}
+
+func beginAlike(x, y string) bool {
 	n := 0
 	for n < len(x) && n < len(y) && x[n] == y[n] {
 		n++

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
@@ -83,6 +85,32 @@ http: {listen: "off"}
 	// is of it, and none is made up.
 	if diff := cmp.Diff([]string{"unavailable", "bearish"}, got); diff != "" {
 		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
+
+	// The same with an outage before each answer: a key that is refused is left alone for
+	// a quarter of an hour, which the replay does not wait for in the time of day.
+	outage := regexp.MustCompile(`(?m)^.*"record":"answer".*$`).ReplaceAllStringFunc(string(text), func(line string) string {
+		var a replay.Record
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			t.Fatal(err)
+		}
+		a.Class, a.Status, a.Text = "auth", 401, ""
+		refused, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(refused) + "\n" + line
+	})
+	for range 2 {
+		out = inProcess(t, env, "replay", "-f", pipeline, "--llm", "recorded", "--json", "-", write(t, dir, "outage.jsonl", outage))
+		r = replay.Report{}
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatal(err)
+		}
+		o := r.Outcomes[1]
+		if took := time.Duration(o.VerdictMS) * time.Millisecond; o.Verdict != "bearish" || took.Round(time.Minute) != 15*time.Minute || r.Figures.Lost != 0 {
+			t.Errorf("%s after %v, %d lost; want bearish after 15m, none lost", o.Verdict, took, r.Figures.Lost)
+		}
 	}
 }
 

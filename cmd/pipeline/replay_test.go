@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
 
 	"catalyst"
+	"catalyst/internal/broker/embedded"
 	"catalyst/internal/replay"
 )
 
@@ -248,5 +250,33 @@ func TestReplayInterrupted(t *testing.T) {
 	text, err := os.ReadFile(effects)
 	if err != nil || bytes.Count(text, []byte(`"step":"announce"`)) != r.Figures.Alerted {
 		t.Errorf("%d effects of %d alerts, %v", bytes.Count(text, []byte(`"step":"announce"`)), r.Figures.Alerted, err)
+	}
+}
+
+// What kept failing is replayed from the poison topic, which keeps it, and fails again.
+func TestReplayOfPoison(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	database := filepath.Join(dir, "p.db")
+	pipeline := write(t, dir, "pipeline.yaml", fmt.Sprintf("broker: sqlite://%[1]s\nstore: sqlite://%[1]s\n", filepath.ToSlash(database))+
+		strings.Replace(fmt.Sprintf(replayed, 0), "len(title) >= 0", `tickers[3] != "A"`, 1)) // which fails where there are fewer
+	inProcess(t, nil, "migrate", "-f", pipeline)
+	b, err := embedded.Open(t.Context(), database, embedded.Options{Name: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if err := b.Publisher().Publish("news.poison", message.NewMessage("1", []byte(`{"guid":"1","title":"Short"}`)), message.NewMessage("2", []byte(`no item`))); err != nil {
+		t.Fatal(err)
+	}
+	r := replayReport[replay.Report](t, "-f", pipeline, "--poison")
+	if f := r.Figures; f.In != 1 || f.Poisoned != 1 || f.Rejected != 1 || f.Lost != 0 {
+		t.Errorf("%+v, want one poisoned again and one that is no item", f)
+	}
+	if o := r.Outcomes[0]; o.Fate != replay.Poisoned || o.Stage != "filter" || o.Reason == "" {
+		t.Errorf("outcome %+v, want where it failed and why", o)
+	}
+	if n, err := b.Len(t.Context(), "news.poison"); n != 2 || err != nil {
+		t.Errorf("the poison topic has %d messages, %v; want both", n, err)
 	}
 }

@@ -1,5 +1,5 @@
 // Package store is the contract of what the pipeline remembers between
-// messages. Claims, Stories, Ledger, Embeddings, Meters and Notes live beside the broker
+// messages. Stories, Ledger, Embeddings, Meters and Notes live beside the broker
 // (Redis, or the embedded file); Answers and Costs live in PostgreSQL (with pgvector)
 // or in the embedded file. storetest holds the conformance suites.
 //
@@ -14,28 +14,18 @@ import (
 	"time"
 )
 
-// Claims decides, once, which message speaks for an item.
-type Claims interface {
-	// Claim records owner under key unless another owner holds it, and returns the
-	// owner that holds each key, in the order asked. A key is held for window from
-	// its first claim; claiming again, by anyone, does not prolong it. Two equal
-	// keys in one batch: the first wins. It is atomic over all processes.
-	Claim(ctx context.Context, claims []Claim, window time.Duration) (owners []string, err error)
-
-	// Release gives keys back that are held by the owner named; others are left.
-	Release(ctx context.Context, claims []Claim) error
-}
-
-// A Claim asks that Key be held by Owner, which is a message ID.
-type Claim struct{ Key, Owner string }
-
-// Stories tells a message what other messages told shortly before it, and keeps who told
-// what again. Its claims are those of [Claims].
+// Stories decides, once, which message speaks for an item, tells it what other messages
+// told shortly before it, and keeps who told what again.
 type Stories interface {
-	// Join claims the key of each arrival as [Claims.Claim] does and, where the claim is
-	// the arrival's own and it names a group, puts it behind all others of the group. It
-	// returns what stood before each, in the order of the batch. The order of a group is
-	// one for all processes, and an arrival that joins again keeps its place.
+	// Join claims the key of each arrival: the ID is recorded under it unless another holds
+	// it. Two equal keys in one batch: the first wins. A key is held for keep.Key from its
+	// first claim; claiming it again, by anyone, does not prolong it. All this is atomic
+	// over all processes.
+	//
+	// Where the claim is the arrival's own and it names a group, Join puts it behind all
+	// others of the group. It returns who holds the key of each and what stood before it, in
+	// the order of the batch. The order of a group is one for all processes, and an arrival
+	// that joins again keeps its place.
 	//
 	// An arrival has nothing before it if its key is another's, if it has no group, or if it
 	// joins again and its place is forgotten: what passed once must never find itself

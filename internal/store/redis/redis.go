@@ -1,4 +1,4 @@
-// Package redisstore keeps claims, stories, the ledger, embeddings, meters and notes in Redis
+// Package redisstore keeps stories, the ledger, embeddings, meters and notes in Redis
 // 7 or newer.
 //
 // Every key is "<pipeline>:<kind>:<hash>", where the hash stands for the name
@@ -30,7 +30,6 @@ type Store struct {
 }
 
 var (
-	_ store.Claims     = (*Store)(nil)
 	_ store.Stories    = (*Store)(nil)
 	_ store.Ledger     = (*Store)(nil)
 	_ store.Embeddings = (*Store)(nil)

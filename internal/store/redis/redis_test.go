@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,14 +12,9 @@ import (
 	"catalyst/internal/store/storetest"
 	"catalyst/internal/testenv"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
-
-func TestClaims(t *testing.T) {
-	storetest.Claims(t, func(tb testing.TB) store.Claims { return open(tb) })
-}
 
 func TestStories(t *testing.T) {
 	storetest.Stories(t, func(tb testing.TB) [2]store.Stories {
@@ -50,41 +44,13 @@ func TestNotes(t *testing.T) {
 	storetest.Notes(t, func(tb testing.TB) store.Notes { return open(tb) })
 }
 
-// Processes that share a pipeline agree on who owns what, each by a connection of
-// its own.
-func TestProcessesAgree(t *testing.T) {
-	const processes, keys = 8, 200
-	name := unique(t)
-	told := make([][]string, processes)
-	var wg sync.WaitGroup
-	for p := range processes {
-		s := openAs(t, name)
-		wg.Go(func() {
-			claims := make([]store.Claim, keys)
-			for i := range claims {
-				claims[i] = store.Claim{Key: fmt.Sprint(i), Owner: fmt.Sprint("process ", p)}
-			}
-			var err error
-			if told[p], err = s.Claim(t.Context(), claims, time.Hour); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	for p := 1; p < processes; p++ {
-		if diff := cmp.Diff(told[0], told[p]); diff != "" {
-			t.Fatalf("processes 0 and %d were told different owners:\n%s", p, diff)
-		}
-	}
-}
-
 func TestPipelinesAreApart(t *testing.T) {
 	one, other := open(t), open(t)
 	for _, s := range []*Store{one, other} {
 		owner := "message of " + s.prefix
-		got, err := s.Claim(t.Context(), []store.Claim{{Key: "k", Owner: owner}}, time.Hour)
-		if err != nil || got[0] != owner {
-			t.Errorf("owners %q, error %v, want %q", got, err, owner)
+		got, err := s.Join(t.Context(), []store.Arrival{{Key: "k", ID: owner, Group: "g"}}, hour)
+		if err != nil || got[0].Owner != owner || len(got[0].Before) != 0 {
+			t.Errorf("joined %+v, error %v, want it to own the key alone", got, err)
 		}
 	}
 }
@@ -105,8 +71,8 @@ func TestKeysAreSmallAndExpire(t *testing.T) {
 		t.Errorf("claims of %v bytes, want all of one size", sizes)
 	}
 	keys := stored(t, s)
-	if len(keys) != 18 {
-		t.Errorf("%d keys, want 18: %q", len(keys), keys)
+	if len(keys) != 24 {
+		t.Errorf("%d keys, want 24: %q", len(keys), keys)
 	}
 	for _, key := range keys {
 		if ttl := s.client.PTTL(t.Context(), key).Val(); ttl <= 0 || ttl > time.Hour {
@@ -255,7 +221,9 @@ func TestOneRoundTrip(t *testing.T) {
 		{Counters: []string{"d"}, Amount: 1, Limit: 10, Keep: time.Hour},
 		{Counters: []string{"e"}, Amount: 1, Limit: 10, Holder: "m", Keep: time.Hour},
 	}
+	arrivals := []store.Arrival{{Key: "a", ID: "m1", Group: "g"}, {Key: "b", ID: "m2", Group: "h"}, {Key: "c", ID: "m3"}}
 	for what, call := range map[string]func() error{
+		"join":  func() error { _, err := s.Join(t.Context(), arrivals, hour); return err },
 		"take":  func() error { _, err := s.Take(t.Context(), batch); return err },
 		"add":   func() error { return s.Add(t.Context(), batch) },
 		"used":  func() error { _, err := s.Used(t.Context(), []string{"a", "b", "e"}); return err },
@@ -272,8 +240,12 @@ func TestOneRoundTrip(t *testing.T) {
 func TestTimesTooShort(t *testing.T) {
 	s := open(t)
 	for _, ttl := range []time.Duration{0, -time.Hour, time.Microsecond} {
-		if _, err := s.Claim(t.Context(), []store.Claim{{Key: "k", Owner: "m"}}, ttl); err == nil {
-			t.Errorf("claim for %v: no error", ttl)
+		for _, keep := range []store.Keep{
+			{Key: ttl, Story: time.Hour, Recent: time.Hour}, {Key: time.Hour, Story: ttl, Recent: time.Hour}, {Key: time.Hour, Story: time.Hour, Recent: ttl},
+		} {
+			if _, err := s.Join(t.Context(), []store.Arrival{{Key: "k", ID: "m", Group: "g"}}, keep); err == nil {
+				t.Errorf("join for %+v: no error", keep)
+			}
 		}
 		if err := s.Record(t.Context(), []store.Effect{{Key: "k", ID: "1"}}, ttl); err == nil {
 			t.Errorf("record for %v: no error", ttl)
@@ -308,8 +280,8 @@ func TestCloseLeavesClientsOfOthers(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Claim(t.Context(), []store.Claim{{Key: "k", Owner: "m"}}, time.Hour); err == nil {
-		t.Error("claim after Close: no error")
+	if _, err := s.Join(t.Context(), []store.Arrival{{Key: "k", ID: "m"}}, hour); err == nil {
+		t.Error("join after Close: no error")
 	}
 }
 
@@ -329,8 +301,8 @@ func TestServerHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	if owners, err := s.Claim(ctx, []store.Claim{{Key: "k", Owner: "m"}}, time.Hour); err == nil {
-		t.Errorf("owners %q and no error", owners)
+	if joined, err := s.Join(ctx, []store.Arrival{{Key: "k", ID: "m"}}, hour); err == nil {
+		t.Errorf("joined %+v and no error", joined)
 	}
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("took %v, want about 100ms", took)
@@ -409,20 +381,20 @@ func FuzzEffect(f *testing.F) {
 	})
 }
 
-// BenchmarkClaim claims batches of 100 new keys, through the store and by the
+// BenchmarkJoin claims batches of 100 new keys, through the store and by the
 // plain commands.
-func BenchmarkClaim(b *testing.B) {
+func BenchmarkJoin(b *testing.B) {
 	const batch = 100
 	s := open(b)
 	keys := 0
 	b.Run("store", func(b *testing.B) {
 		for b.Loop() {
-			claims := make([]store.Claim, batch)
-			for i := range claims {
+			arrivals := make([]store.Arrival, batch)
+			for i := range arrivals {
 				keys++
-				claims[i] = store.Claim{Key: fmt.Sprint(keys), Owner: "m"}
+				arrivals[i] = store.Arrival{Key: fmt.Sprint(keys), ID: "m"}
 			}
-			if _, err := s.Claim(b.Context(), claims, time.Minute); err != nil {
+			if _, err := s.Join(b.Context(), arrivals, hour); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -443,10 +415,15 @@ func BenchmarkClaim(b *testing.B) {
 
 // --- helpers
 
+var hour = store.Keep{Key: time.Hour, Story: time.Hour, Recent: time.Hour}
+
 // fill stores one of everything by that name, for an hour.
 func fill(t *testing.T, s *Store, name string) {
 	t.Helper()
-	if _, err := s.Claim(t.Context(), []store.Claim{{Key: name, Owner: "m1"}}, time.Hour); err != nil {
+	if _, err := s.Join(t.Context(), []store.Arrival{{Key: name, ID: "m1", Group: name}}, hour); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Yield(t.Context(), []store.Yield{{Key: "k", ID: "m2", To: name}}, hour); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Record(t.Context(), []store.Effect{{Key: name, ID: "1"}}, time.Hour); err != nil {

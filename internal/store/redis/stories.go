@@ -15,6 +15,7 @@ import (
 )
 
 const (
+	claimKey    = ":claim:"    // the ID that holds a key
 	groupKey    = ":story:"    // a list of places
 	sightingKey = ":sighting:" // a hash of sightings by source
 )

@@ -24,7 +24,6 @@ type Store struct {
 }
 
 var (
-	_ store.Claims     = (*Store)(nil)
 	_ store.Stories    = (*Store)(nil)
 	_ store.Ledger     = (*Store)(nil)
 	_ store.Embeddings = (*Store)(nil)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,10 +26,6 @@ func open(tb testing.TB, path, pipeline string) *sqlitestore.Store {
 	}
 	tb.Cleanup(func() { s.Close() })
 	return s
-}
-
-func TestClaims(t *testing.T) {
-	storetest.Claims(t, func(tb testing.TB) store.Claims { return open(tb, testenv.File(tb), "p") })
 }
 
 func TestLedger(t *testing.T) {
@@ -91,41 +86,15 @@ func processes(tb testing.TB) []*sqlitestore.Store {
 	return []*sqlitestore.Store{open(tb, path, "p"), open(tb, filepath.Join(link, filepath.Base(path)), "p")}
 }
 
-// Two processes that claim the same keys at once agree on who owns them.
-func TestClaimsOfTwoProcesses(t *testing.T) {
-	stores := processes(t)
-	const keys = 200
-	owners := make([][]string, len(stores))
-	var wg sync.WaitGroup
-	for i, s := range stores {
-		wg.Go(func() {
-			for k := range keys {
-				got, err := s.Claim(t.Context(), []store.Claim{{Key: fmt.Sprint(k), Owner: fmt.Sprint("process ", i)}}, time.Hour)
-				if err != nil {
-					t.Errorf("claim: %v", err)
-					return
-				}
-				owners[i] = append(owners[i], got...)
-			}
-		})
-	}
-	wg.Wait()
-	for k := range keys {
-		if owners[0][k] != owners[1][k] {
-			t.Errorf("key %d belongs to %q and to %q", k, owners[0][k], owners[1][k])
-		}
-	}
-}
-
 // Pipelines in one file do not take one another's items for duplicates.
 func TestPipelinesApart(t *testing.T) {
 	path := testenv.File(t)
 	one, two := open(t, path, "one"), open(t, path, "two")
 	for _, s := range []*sqlitestore.Store{one, two} {
 		mine := fmt.Sprintf("%p", s)
-		owners, err := s.Claim(t.Context(), []store.Claim{{Key: "k", Owner: mine}}, time.Hour)
-		if err != nil || owners[0] != mine {
-			t.Errorf("owner %q, error %v, want %q", owners, err, mine)
+		joined, err := s.Join(t.Context(), []store.Arrival{{Key: "k", ID: mine, Group: "g"}}, store.Keep{Key: time.Hour, Story: time.Hour})
+		if err != nil || joined[0].Owner != mine || len(joined[0].Before) != 0 {
+			t.Errorf("joined %+v, error %v, want it to own the key alone", joined, err)
 		}
 	}
 	if err := one.Record(t.Context(), []store.Effect{{Key: "k", ID: "1"}}, time.Hour); err != nil {
@@ -158,7 +127,11 @@ func TestPurge(t *testing.T) {
 	ctx := t.Context()
 	for i := range 50 {
 		key := fmt.Sprint(i)
-		if _, err := s.Claim(ctx, []store.Claim{{Key: key, Owner: "m"}}, -time.Second); err != nil {
+		past := store.Keep{Key: -time.Second, Story: -time.Second}
+		if _, err := s.Join(ctx, []store.Arrival{{Key: key, ID: "m", Group: key}}, past); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Yield(ctx, []store.Yield{{Key: key, ID: "x", To: key}}, past); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Record(ctx, []store.Effect{{Key: key, ID: "1"}}, -time.Second); err != nil {
@@ -168,8 +141,8 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := rows(t, path, "claims", "effects", "embeddings"); slices.Max(got) != 0 {
-		t.Errorf("%v expired rows of claims, effects and embeddings", got)
+	if got := rows(t, path, "claims", "arrivals", "sightings", "effects", "embeddings"); slices.Max(got) != 0 {
+		t.Errorf("%v expired rows of claims, arrivals, sightings, effects and embeddings", got)
 	}
 }
 

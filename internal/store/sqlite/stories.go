@@ -17,7 +17,9 @@ func (s *Store) Join(ctx context.Context, arrivals []store.Arrival, keep store.K
 	}
 	err := s.db.Write(ctx, func(tx *sqlite.Tx) error {
 		clear(joined)
-		now := s.now() // with the file locked: see Claim
+		// The clock is read with the file locked, so that it cannot be older than
+		// another process's claim.
+		now := s.now()
 		groups, err := s.groups(tx, arrivals, keep, now)
 		if err != nil {
 			return err
@@ -95,7 +97,7 @@ func (s *Store) groups(tx *sqlite.Tx, arrivals []store.Arrival, keep store.Keep,
 
 // join claims an arrival's key and gives it its place.
 func (s *Store) join(tx *sqlite.Tx, a store.Arrival, g *group, joined *store.Joined, keep store.Keep, now time.Time) error {
-	made, err := s.claim(tx, store.Claim{Key: a.Key, Owner: a.ID}, keep.Key, now, &joined.Owner)
+	made, err := s.claim(tx, a, now.Add(keep.Key), now, &joined.Owner)
 	if err != nil || g == nil || joined.Owner != a.ID {
 		return err
 	}
@@ -118,6 +120,18 @@ func (s *Store) join(tx *sqlite.Tx, a store.Arrival, g *group, joined *store.Joi
 	a.Group = ""
 	g.places, g.joined = append(g.places, a), true
 	return err
+}
+
+// claim records a claim unless the key is held, and says who holds it now.
+func (s *Store) claim(tx *sqlite.Tx, a store.Arrival, expires, now time.Time, owner *string) (made bool, err error) {
+	n, err := tx.Exec(`
+		INSERT INTO claims (pipeline, key, owner, expires) VALUES (?1, ?2, ?3, ?4)
+		ON CONFLICT DO UPDATE SET owner = ?3, expires = ?4 WHERE expires <= ?5`,
+		s.pipeline, a.Key, a.ID, micros(expires), micros(now))
+	if err != nil {
+		return false, err
+	}
+	return n > 0, tx.Get(`SELECT owner FROM claims WHERE pipeline = ? AND key = ?`, []any{s.pipeline, a.Key}, owner)
 }
 
 // Yield implements [store.Stories].

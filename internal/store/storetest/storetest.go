@@ -1,8 +1,8 @@
 // Package storetest holds the conformance suites of the store contracts. Every
 // implementation runs the same ones:
 //
-//	func TestClaims(t *testing.T) {
-//		storetest.Claims(t, func(tb testing.TB) store.Claims { return open(tb) })
+//	func TestLedger(t *testing.T) {
+//		storetest.Ledger(t, func(tb testing.TB) store.Ledger { return open(tb) })
 //	}
 //
 // Each case opens a store of its own, which must be empty, shares nothing with

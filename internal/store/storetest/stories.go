@@ -18,7 +18,13 @@ func Stories(t *testing.T, open func(tb testing.TB) [2]store.Stories) {
 		name string
 		run  func(*testing.T, [2]store.Stories)
 	}{
-		{"keys are claimed as by Claim", joinClaims},
+		{"a new key belongs to who claims it, and a held key says who holds it", claimHeld},
+		{"owners come in the order asked", claimOrder},
+		{"the first of two equal keys in a batch wins", claimTwiceInBatch},
+		{"a claim ends with its time and not later", claimExpires},
+		{"a later time to keep changes nothing", claimOtherTime},
+		{"hostile keys and owners are told apart", claimHostile},
+		{"of many that claim at once one owns each key", claimRace},
 		{"a group has one order", joinOrder},
 		{"joining again keeps the place", joinAgain},
 		{"groups do not see each other", joinGroups},
@@ -89,22 +95,6 @@ func wantBefore(t *testing.T, s store.Stories, a store.Arrival, owner string, be
 	}
 	if diff := cmp.Diff(append([]string{}, before...), ids(j.Before)); diff != "" {
 		t.Errorf("before %s (-want +got):\n%s", a.ID, diff)
-	}
-}
-
-func joinClaims(t *testing.T, s [2]store.Stories) {
-	a := store.Arrival{Key: "k", ID: "m1"}
-	b := store.Arrival{Key: "k", ID: "m2"}
-	for i, want := range []string{"m1", "m1", "m1"} {
-		if got := join(t, s[i%2], remembered, []store.Arrival{a, b, a}[i])[0].Owner; got != want {
-			t.Errorf("owner %q, want %q", got, want)
-		}
-	}
-	joined := join(t, s[0], remembered, store.Arrival{Key: "x", ID: "m3"}, store.Arrival{Key: "x", ID: "m4"}, b)
-	for i, want := range []string{"m3", "m3", "m1"} {
-		if joined[i].Owner != want {
-			t.Errorf("owner %d is %q, want %q", i, joined[i].Owner, want)
-		}
 	}
 }
 

@@ -53,10 +53,14 @@ func (s *Sink) sweepOnce() {
 		}
 		return
 	}
+	rooms := make(map[*room]bool)
 	for _, e := range pending {
 		if !s.guard.Held(e.Key) && s.hopeless(e, oldest) {
-			s.expire(e)
+			rooms[s.expire(e)] = true
 		}
+	}
+	for r := range rooms {
+		r.edits.kick() // only now: the alerts of a message share an edit
 	}
 }
 
@@ -82,17 +86,17 @@ func (s *Sink) hopeless(e store.Effect, oldest time.Time) bool {
 	return time.Since(oldest) < age-s.config.PendingLimit/2 || age > s.config.EditLimit-s.config.EditLimit/10
 }
 
-// expire says in a message that its analysis did not come. Should it come after all, it
-// is shown.
-func (s *Sink) expire(e store.Effect) {
+// expire has a message say, in the room it returns, that its analysis did not come. Should
+// it come after all, it is shown.
+func (s *Sink) expire(e store.Effect) *room {
 	rec := read(e)
 	r := s.room(rec.Channel)
 	if r.changes.has(e.Key, e.ID) {
-		return
+		return r
 	}
 	c := &change{key: e.Key, id: e.ID, state: alert.StateTimeout, embed: expired(rec.Embed)}
 	if c.embed == nil {
-		return
+		return r
 	}
 	c.ended = func(err error) {
 		if err == nil {
@@ -100,7 +104,7 @@ func (s *Sink) expire(e store.Effect) {
 		}
 	}
 	r.changes.add(c)
-	r.edits.kick()
+	return r
 }
 
 // expired is an embed with its verdict replaced: nil if there is none.

@@ -56,6 +56,7 @@ type UnavailableError struct {
 	Dependency string        // as the operator knows it: "postgres", "discord"
 	Err        error         // what was seen
 	Wait       time.Duration // when to look again; zero leaves it to the engine
+	Aside      bool          // few need it: see [Aside]
 }
 
 func (e *UnavailableError) Error() string { return e.Dependency + " is unavailable: " + e.Err.Error() }
@@ -71,6 +72,17 @@ func Unavailable(dependency string, err error, wait time.Duration) error {
 		return nil
 	}
 	return &UnavailableError{Dependency: dependency, Err: err, Wait: wait}
+}
+
+// Aside is [Unavailable] for a dependency that few of the segment's messages need: only
+// the message is parked, and looks for itself whether the dependency has returned, while
+// the segment takes in others. It is in hand meanwhile, so engine.in_flight bounds how
+// many can be. Aside(d, nil, w) is nil.
+func Aside(dependency string, err error, wait time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &UnavailableError{Dependency: dependency, Err: err, Wait: wait, Aside: true}
 }
 
 // AsUnavailable returns the UnavailableError in err's chain, if there is one.

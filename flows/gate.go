@@ -129,13 +129,19 @@ func (g *gate) probe() {
 
 // schedule sets the time of the next probe. g.mu is held.
 func (g *gate) schedule(u *UnavailableError) {
-	wait := min(max(u.Wait, minAskedWait), maxAskedWait)
-	if u.Wait <= 0 {
-		wait = min(firstParkWait<<min(g.fails, 10), maxParkWait)
-	}
+	wait := u.wait(g.fails)
 	g.until = g.clock.Now().Add(wait)
 	g.clock.AfterFunc(wait, g.probe)
 	g.dependency, g.err = u.Dependency, u.Err
+}
+
+// wait is how long to leave the dependency alone that was looked for in vain before, so
+// many times.
+func (u *UnavailableError) wait(fails int) time.Duration {
+	if u.Wait <= 0 {
+		return min(firstParkWait<<min(fails, 10), maxParkWait)
+	}
+	return min(max(u.Wait, minAskedWait), maxAskedWait)
 }
 
 // probed ends a probe that was not parked again: the dependency answers.

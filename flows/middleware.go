@@ -55,17 +55,25 @@ func retry(r Retry, clock Clock, stop <-chan struct{}, log *slog.Logger) message
 				}
 				wait := max(r.backoff(wm.UUID, attempt), min(retryWait(err), maxAskedWait))
 				log.Warn("message_retry", "id", wm.UUID, "attempt", attempt, "of", r.Attempts, "wait", wait.Round(time.Millisecond), "error", err)
-				over := make(chan struct{})
-				forget := clock.AfterFunc(wait, func() { clock.Hold(-1); close(over) })
-				clock.Hold(1)
-				select {
-				case <-over:
-				case <-stop:
-					forget()
+				if !passed(clock, wait, stop) {
 					return nil, errInterrupted
 				}
 			}
 		}
+	}
+}
+
+// passed waits for a time on the clock. It returns false if stop closes first.
+func passed(clock Clock, wait time.Duration, stop <-chan struct{}) bool {
+	over := make(chan struct{})
+	forget := clock.AfterFunc(wait, func() { clock.Hold(-1); close(over) })
+	clock.Hold(1)
+	select {
+	case <-over:
+		return true
+	case <-stop:
+		forget()
+		return false
 	}
 }
 
@@ -80,7 +88,8 @@ func (r Retry) backoff(id string, attempt int) time.Duration {
 }
 
 // park keeps a message whose dependency is down, and tries it again when the
-// gate lets it. report is told once for each message.
+// gate lets it; one that is parked aside (see [Aside]) when its own wait is over. report
+// is told once for each message.
 func park(g *gate, stop <-chan struct{}, report func(*message.Message, error)) message.HandlerMiddleware {
 	return func(next message.HandlerFunc) message.HandlerFunc {
 		return func(wm *message.Message) ([]*message.Message, error) {
@@ -88,25 +97,35 @@ func park(g *gate, stop <-chan struct{}, report func(*message.Message, error)) m
 				return nil, errInterrupted
 			}
 			probe, told := false, false
+			aside := 0 // how often it was parked so
 			for {
 				_, err := next(wm)
 				u, down := AsUnavailable(err)
 				switch {
-				case !down && probe && errors.Is(err, errInterrupted):
+				case !probe || down && !u.Aside:
+				case errors.Is(err, errInterrupted):
 					g.abandon()
-				case !down && probe:
+				default:
 					g.probed()
 				}
 				if !down {
 					return nil, err
 				}
-				g.close(u, probe)
+				if !u.Aside {
+					g.close(u, probe)
+				}
 				if !told {
 					report(wm, err)
 					told = true
 				}
 				var ok bool
-				if probe, ok = g.wait(stop); !ok {
+				if u.Aside {
+					probe, ok = false, passed(g.clock, u.wait(aside), stop) && g.enter(stop)
+					aside++
+				} else {
+					probe, ok = g.wait(stop)
+				}
+				if !ok {
 					return nil, errInterrupted
 				}
 			}

@@ -163,6 +163,45 @@ func TestParkHonoursTheWaitAskedForAndTheStop(t *testing.T) {
 	})
 }
 
+// What is parked aside waits for itself: nobody else does, and it waits for others' outages
+// as everybody does.
+func TestParkedAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("down")
+		reports := 0
+		g, stop := newGate(quietLog, timeOfDay{}), make(chan struct{})
+		handle := func(errs ...error) *tries {
+			h := &tries{start: time.Now(), errs: errs}
+			go park(g, stop, func(*message.Message, error) { reports++ })(h.handle)(message.NewMessage("a", nil))
+			synctest.Wait()
+			return h
+		}
+		alone := handle(Aside("edgar", down, 0), Aside("edgar", down, 0), Aside("edgar", down, 10*time.Minute))
+		if o := g.outage(); o != nil || reports != 1 {
+			t.Fatalf("outage %+v, %d reports; want none and one", o, reports)
+		}
+		if other := handle(); len(other.at) != 1 {
+			t.Error("another message was not let in")
+		}
+		time.Sleep(time.Minute)
+		handle(Unavailable("redis", down, time.Hour)) // meanwhile
+		time.Sleep(61 * time.Minute)
+		synctest.Wait()
+		if want := []time.Duration{0, time.Second, 3 * time.Second, 61 * time.Minute}; !slices.Equal(alone.at, want) || reports != 2 {
+			t.Errorf("tried at %v with %d reports, want %v with two", alone.at, reports, want)
+		}
+
+		// A probe that is parked aside has found the other dependency.
+		handle(Unavailable("redis", down, time.Minute), Aside("edgar", down, time.Hour))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if o := g.outage(); o != nil {
+			t.Errorf("the gate is still closed: %+v", o)
+		}
+		close(stop) // which nothing outlives
+	})
+}
+
 func TestAFailureOfTheProbeOtherThanAnOutageOpensTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		boom := errors.New("boom")

@@ -19,6 +19,7 @@ import (
 
 	"catalyst/internal/edgar/client"
 	"catalyst/internal/fetch"
+	"catalyst/internal/whole"
 )
 
 // A List knows companies. It may be used concurrently. Its methods take CIKs with or without
@@ -30,7 +31,7 @@ type List struct {
 
 	refreshing sync.Mutex // and of what follows
 	copied     time.Time  // when the copy in memory was known to be the newest
-	asked      time.Time  // when EDGAR was last asked
+	tried      time.Time  // when a newer one was last looked for
 	versions   fetch.Validators
 }
 
@@ -55,8 +56,9 @@ const (
 	pause  = 15 * time.Minute // between attempts to get a new one
 )
 
-// New returns the list whose copy is in a folder, which knows nothing before [List.Load].
-// Without a client it never asks EDGAR.
+// New returns the list whose copy is in a folder, which knows nothing before [List.Load] or
+// [List.Refresh]. Without a client it never asks EDGAR. Any number of lists may share a folder:
+// what one is given, the others find there.
 func New(asks *client.Client, dir string) *List {
 	return &List{client: asks, path: filepath.Join(dir, "company_tickers_exchange.json")}
 }
@@ -65,42 +67,67 @@ func New(asks *client.Client, dir string) *List {
 func (l *List) Load() error {
 	l.refreshing.Lock()
 	defer l.refreshing.Unlock()
-	file, err := os.ReadFile(l.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	return l.load()
+}
+
+// load reads the copy on disk if it is newer than the one in memory.
+func (l *List) load() error {
+	info, err := os.Stat(l.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.ModTime().After(l.copied) {
 		return nil
 	}
-	if err == nil {
-		var b *book
-		if b, err = parse(file); err == nil {
-			l.book.Store(b)
-			if info, err := os.Stat(l.path); err == nil && info.ModTime().Before(time.Now()) {
-				l.copied = info.ModTime()
-			}
-		}
-	}
+	file, err := os.ReadFile(l.path)
 	if err != nil {
 		return fmt.Errorf("read list of companies: %w", err)
+	}
+	b, err := parse(file)
+	if err != nil {
+		return fmt.Errorf("read list of companies: %w", err)
+	}
+	l.book.Store(b)
+	l.versions = fetch.Validators{}
+	if info.ModTime().Before(time.Now()) {
+		l.copied = info.ModTime()
 	}
 	return nil
 }
 
-// Refresh asks EDGAR for a newer list once a day; called more often it does nothing. After an
-// error the list there was is still good.
+// asking is held while one of the process's lists asks EDGAR; the others then find its copy.
+var asking = make(chan struct{}, 1)
+
+// Refresh reads the copy on disk, and asks EDGAR for a newer one if that is a day old. Called
+// more often it does nothing. After an error the list there was is still good.
 func (l *List) Refresh(ctx context.Context) error {
 	l.refreshing.Lock()
 	defer l.refreshing.Unlock()
-	now := time.Now()
-	if l.client == nil || now.Sub(l.copied) < fresh || !l.asked.IsZero() && now.Sub(l.asked) < pause {
+	if l.current() || !l.tried.IsZero() && time.Since(l.tried) < pause {
 		return nil
 	}
-	l.asked = now
+	select {
+	case asking <- struct{}{}:
+		defer func() { <-asking }()
+	case <-ctx.Done():
+		return fmt.Errorf("get list of companies: %w", context.Cause(ctx))
+	}
+	l.tried = time.Now()
+	err := l.load()
+	if l.client == nil || l.current() {
+		return err
+	}
+	return l.ask(ctx) // whose list takes the place of one that is damaged
+}
+
+// current reports whether the list in memory is good enough.
+func (l *List) current() bool { return time.Since(l.copied) < fresh }
+
+func (l *List) ask(ctx context.Context) error {
 	answer, err := l.client.Get(ctx, remote, l.versions)
 	switch {
 	case err != nil:
 		return fmt.Errorf("get list of companies: %w", err)
 	case answer.NotModified:
-		l.copied = now
-		_ = os.Chtimes(l.path, now, now) // else the next start asks again
+		l.copied = time.Now()
+		_ = os.Chtimes(l.path, l.copied, l.copied) // else the next start asks again
 		return nil
 	case answer.Cut != nil:
 		return fmt.Errorf("get list of companies: %w", answer.Cut)
@@ -110,8 +137,9 @@ func (l *List) Refresh(ctx context.Context) error {
 		return fmt.Errorf("read list of companies: %w", err)
 	}
 	l.book.Store(b)
-	l.copied, l.versions = now, answer.Validators
-	if err := write(l.path, answer.Body); err != nil {
+	err = whole.Write(l.path, answer.Body)
+	l.copied, l.versions = time.Now(), answer.Validators // no older than the file, which is read no more
+	if err != nil {
 		return fmt.Errorf("keep list of companies: %w", err)
 	}
 	return nil
@@ -144,6 +172,20 @@ func (l *List) Find(ticker string) *Listing {
 		return b.listings[base+"-RI"]
 	}
 	return nil
+}
+
+// CIK returns that of the company with a ticker, ten digits long; empty if nobody is known to
+// have it. It takes tickers as people write them: brk.b is as good as BRK-B.
+func (l *List) CIK(ticker string) string {
+	if found := l.Find(symbol(ticker)); found != nil {
+		return fmt.Sprintf("%010d", found.CIK)
+	}
+	return ""
+}
+
+// symbol writes a ticker as the list has it.
+func symbol(ticker string) string {
+	return strings.NewReplacer(".", "-", "/", "-", " ", "-").Replace(strings.ToUpper(strings.TrimSpace(ticker)))
 }
 
 // Company returns the listings of a company, the weightiest first.
@@ -202,7 +244,7 @@ func parse(file []byte) (*book, error) {
 		}
 		read("name", &one.Company)
 		read("exchange", &one.Exchange)
-		one.Ticker = strings.NewReplacer(".", "-", "/", "-", " ", "-").Replace(strings.ToUpper(strings.TrimSpace(one.Ticker)))
+		one.Ticker = symbol(one.Ticker)
 		if one.Ticker == "" || b.listings[one.Ticker] != nil {
 			continue
 		}
@@ -265,23 +307,4 @@ func (l *Listing) derived(all []*Listing) bool {
 		}
 	}
 	return false
-}
-
-// write writes a file under another name first, so that nobody ever sees half of it.
-func write(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		os.Remove(file.Name())
-	}
-	return err
 }

@@ -1,11 +1,15 @@
 package tickers
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -91,7 +95,7 @@ func TestWithoutAList(t *testing.T) {
 	if err := l.Refresh(t.Context()); err != nil {
 		t.Errorf("nobody to ask: %v", err)
 	}
-	if l.Size() != 0 || l.Primary("11") != "" || l.Common("ANVLW") != "ANVLW" || l.Find("ANVL") != nil || l.Company("11") != nil {
+	if l.Size() != 0 || l.Primary("11") != "" || l.Common("ANVLW") != "ANVLW" || l.Find("ANVL") != nil || l.CIK("ANVL") != "" || l.Company("11") != nil {
 		t.Error("something is known without a list")
 	}
 }
@@ -152,12 +156,92 @@ func TestRefresh(t *testing.T) {
 		if err := stale.Refresh(t.Context()); err == nil || stale.Primary("11") != "ANVL" {
 			t.Errorf("%s: error %v, ticker %q; want an error and ANVL", name, err, stale.Primary("11"))
 		}
+		before := asked.Load()
+		if err := stale.Refresh(t.Context()); err != nil || asked.Load() != before {
+			t.Errorf("%s: asked again at once, error %v", name, err)
+		}
 	}
 	if kept, err := os.ReadFile(again.path); err != nil || string(kept) != sample {
 		t.Errorf("the copy on disk has changed (%v)", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".new-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+	body.Store(new(sample))
+	if err := New(l.client, dir).Refresh(t.Context()); err != nil {
+		t.Errorf("with an old copy: %v", err)
+	}
+	if info, err := os.Stat(again.path); err != nil || time.Since(info.ModTime()) > time.Hour {
+		t.Errorf("the copy was not renewed (%v)", err)
+	}
+}
+
+// Lists of one folder ask once: what one is given, the others find.
+func TestListsOfAFolder(t *testing.T) {
+	var asked atomic.Int32
+	l, dir := edgar(t, func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.Header.Get("If-None-Match") == "v1" {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("ETag", "v1")
+		w.Write([]byte(sample))
+	})
+	lists := []*List{l, New(l.client, dir), New(l.client, dir)}
+	var refreshing sync.WaitGroup
+	for _, l := range lists {
+		refreshing.Go(func() {
+			if err := l.Refresh(t.Context()); err != nil || l.Primary("11") != "ANVL" {
+				t.Errorf("error %v, ticker %q", err, l.Primary("11"))
+			}
+		})
+	}
+	refreshing.Wait()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times, want once", n)
+	}
+	mute := New(nil, dir)
+	if err := mute.Refresh(t.Context()); err != nil || mute.Primary("11") != "ANVL" {
+		t.Errorf("who asks nobody: error %v, ticker %q", err, mute.Primary("11"))
+	}
+
+	// The next day the list has not changed, which is as good as a new one, for all of them.
+	old := time.Now().Add(-2 * fresh)
+	if err := os.Chtimes(l.path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lists {
+		l.copied, l.tried = old, old
+	}
+	for i := range lists {
+		asker := slices.IndexFunc(lists, func(l *List) bool { return l.versions.ETag != "" })
+		if err := lists[(asker+i)%len(lists)].Refresh(t.Context()); err != nil || asked.Load() != 2 {
+			t.Errorf("the next day: error %v, asked %d times, want twice", err, asked.Load())
+		}
+	}
+}
+
+// Who waits while another asks waits no longer than its context allows.
+func TestWaitingEnds(t *testing.T) {
+	asking <- struct{}{}
+	defer func() { <-asking }()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := New(nil, t.TempDir()).Refresh(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+}
+
+func TestCIK(t *testing.T) {
+	l := loaded(t, sample)
+	for ticker, want := range map[string]string{
+		"anvl": "0000000011", "ANVLW": "0000000011", " two.b ": "0000000013", "TWO/A": "0000000013", "TWO B": "0000000013", "BLKC-WS": "0000000017",
+		"NONE": "", "ZZZ": "", "": "",
+	} {
+		if got := l.CIK(ticker); got != want {
+			t.Errorf("CIK(%q) = %q, want %q", ticker, got, want)
+		}
 	}
 }
 

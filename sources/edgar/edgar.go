@@ -44,6 +44,7 @@ import (
 	"catalyst/internal/fetch"
 	"catalyst/internal/intake"
 	"catalyst/internal/store"
+	"catalyst/internal/tickers"
 )
 
 // Config is what pipeline.yaml says about the source.
@@ -138,7 +139,7 @@ func build(b *flows.Build, c Config, limits *client.Limits, notes func() (store.
 		config:    c,
 		log:       b.Logger,
 		client:    asks,
-		companies: asks.Companies(),
+		companies: tickers.New(asks, c.Dir),
 		notes:     notes,
 		versions:  make(map[string]fetch.Validators),
 		unknown:   make(map[string]bool),
@@ -169,7 +170,7 @@ type source struct {
 	config    Config
 	log       *slog.Logger
 	client    *client.Client
-	companies *client.Companies
+	companies *tickers.List
 	notes     func() (store.Notes, error)
 	queries   []*query
 

@@ -7,12 +7,12 @@ import (
 	"catalyst/internal/news"
 )
 
-// tickers knows the main tickers of companies by CIK; none is empty.
-type tickers interface{ Ticker(cik string) string }
+// primaries knows the main tickers of companies by CIK; none is empty.
+type primaries interface{ Primary(cik string) string }
 
 // fold makes one item of the entries of each filing, in the order in which filings
 // first appear.
-func fold(entries []entry, companies tickers) []*news.Item {
+func fold(entries []entry, companies primaries) []*news.Item {
 	var order []string
 	of := make(map[string][]entry)
 	for _, e := range entries {
@@ -30,9 +30,9 @@ func fold(entries []entry, companies tickers) []*news.Item {
 
 // itemOf makes an item of the entries of one filing. The company it is about leads: its
 // entry gives title and URL, whoever it was that filed; of several, the first that is listed.
-func itemOf(entries []entry, companies tickers) *news.Item {
+func itemOf(entries []entry, companies primaries) *news.Item {
 	unlisted := func(e entry) int {
-		if companies.Ticker(e.filer.CIK) != "" {
+		if companies.Primary(e.filer.CIK) != "" {
 			return 0
 		}
 		return 1
@@ -74,11 +74,11 @@ func rank(role string) int {
 
 // tickersOf returns the main tickers of those a filing is about. Who holds or sells their
 // shares may be listed too, and is not what the news is about.
-func tickersOf(filers []news.Filer, companies tickers) []string {
+func tickersOf(filers []news.Filer, companies primaries) []string {
 	var found []string
 	for _, f := range filers {
 		about := rank(f.Role) < 2 || rank(filers[0].Role) == 2
-		if ticker := companies.Ticker(f.CIK); about && ticker != "" && !slices.Contains(found, ticker) {
+		if ticker := companies.Primary(f.CIK); about && ticker != "" && !slices.Contains(found, ticker) {
 			found = append(found, ticker)
 		}
 	}

@@ -29,7 +29,7 @@ func wire(form, title, summary string) string {
 // nobody has a ticker.
 type unlisted struct{}
 
-func (unlisted) Ticker(string) string { return "" }
+func (unlisted) Primary(string) string { return "" }
 
 var nobody unlisted
 

@@ -22,7 +22,7 @@ var errNoCompany = errors.New("the answer is no list of a company's filings")
 
 // watch looks at the companies of the watch list.
 func (s *source) watch(ctx context.Context, publish flows.Publish) error {
-	if err := s.companies.Refresh(ctx); err != nil && !s.companies.Known() {
+	if err := s.companies.Refresh(ctx); err != nil && s.companies.Size() == 0 {
 		return err // without the list nobody knows whom to ask for
 	}
 	var faults []error

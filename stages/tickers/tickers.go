@@ -9,7 +9,8 @@
 // # When it does not work
 //
 // EDGAR's list of companies is kept on disk and asked for once a day, beside the messages: no
-// message waits for it. Without a contact it is never asked for. Without a list warrants and
+// message waits for it. Without a contact the stage never asks, and uses what is there, which
+// may be what the edgar source keeps. Without a list warrants and
 // units keep their names, and nobody knows the ticker of a company that only filed.
 package tickers
 
@@ -60,13 +61,11 @@ func Kind(limits *client.Limits) flows.StageKind {
 		Doc:     "finds the tickers of an item, and says where each was found",
 		Example: `- tickers: {contact: "Example Ltd news@example.com"}`,
 	}, Defaults, func(b *flows.Build, c Config) (flows.Stage, error) {
-		s := &stage{log: b.Logger}
 		var asks *client.Client
-		if s.asks = strings.TrimSpace(c.Contact) != ""; s.asks {
+		if strings.TrimSpace(c.Contact) != "" {
 			asks = client.New(c.client(), limits, 1)
 		}
-		s.list = tickers.New(asks, c.Dir)
-		return s, nil
+		return &stage{list: tickers.New(asks, c.Dir), log: b.Logger}, nil
 	})
 }
 
@@ -78,20 +77,19 @@ var (
 
 type stage struct {
 	list *tickers.List
-	asks bool
 	log  *slog.Logger
 
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
 
-// look is how often the list is looked at: it asks EDGAR only if its copy is a day old.
+// look is how often the list is looked at, which is read or asked for anew only if it is a day old.
 const look = 15 * time.Minute
 
 // Start reads the copy on disk and begins to keep it new.
 func (s *stage) Start(context.Context) error {
 	s.told(s.list.Load())
-	if !s.asks || s.stop != nil {
+	if s.stop != nil {
 		return nil
 	}
 	var ctx context.Context

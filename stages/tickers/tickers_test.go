@@ -62,7 +62,7 @@ func TestWithoutNetworkOrList(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "company_tickers_exchange.json"), []byte(list), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s = build(t, nil, Config{Dir: dir}) // with the copy of better days
+	s = build(t, nil, Config{Dir: dir}) // with the copy of better days, or of the edgar source
 	it = &news.Item{Title: "Warrants of Anvil (NASDAQ: ANVLW)", Filers: []news.Filer{{CIK: "0000000011"}}}
 	if diff := cmp.Diff([]string{"ANVL"}, complete(t, s, it)); diff != "" {
 		t.Errorf("tickers (-want +got):\n%s", diff)

@@ -4,7 +4,7 @@
 //
 //	limits := client.NewLimits(openMeters, openNotes) // one for each process
 //	c := client.New(config, limits)
-//	answer, err := c.Get(ctx, "/files/company_tickers.json", fetch.Validators{})
+//	answer, err := c.Get(ctx, "/files/company_tickers_exchange.json", fetch.Validators{})
 //
 // # Guarantee
 //

@@ -125,7 +125,7 @@ func TestThreeProcessesKeepToTheLimit(t *testing.T) {
 				for range 4 { // as many components ask at the same time
 					wg.Go(func() {
 						for range 3 {
-							if _, err := c.Get(t.Context(), "/files/company_tickers.json", fetch.Validators{}); err != nil {
+							if _, err := c.Get(t.Context(), "/files/company_tickers_exchange.json", fetch.Validators{}); err != nil {
 								t.Error(err)
 							}
 						}

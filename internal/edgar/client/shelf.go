@@ -14,6 +14,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"catalyst/internal/whole"
 )
 
 // A Shelf keeps submissions on disk, so that each is asked for once: a filing never
@@ -81,32 +83,13 @@ func (s *Shelf) Put(accession string, text []byte) error {
 	if err := zip.Close(); err != nil {
 		return fmt.Errorf("keep filing: %w", err)
 	}
-	if err := writeWhole(path, packed.Bytes()); err != nil {
+	if err := whole.Write(path, packed.Bytes()); err != nil {
 		return fmt.Errorf("keep filing: %w", err)
 	}
 	if s.full(int64(packed.Len())) {
 		return s.Sweep()
 	}
 	return nil
-}
-
-// writeWhole writes a file under another name first, so that nobody ever sees half of it.
-func writeWhole(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		os.Remove(file.Name())
-	}
-	return err
 }
 
 // full reports whether so much was added that it is time to look again.

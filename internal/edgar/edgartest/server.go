@@ -29,7 +29,7 @@ import (
 //	    each of their documents by its <FILENAME>
 //	/Archives/edgar/daily-index/YEAR/QTRn/    index.json and master.YYYYMMDD.idx, of the
 //	    days before the latest filing; 403 for days without
-//	/files/company_tickers.json               the companies that have tickers
+//	/files/company_tickers_exchange.json      the companies that have tickers
 //
 // It keeps EDGAR's rules: without an address in the User-Agent it refuses with its page,
 // and counts a violation; at more than Limit requests in any second it counts a violation and
@@ -71,7 +71,7 @@ type Filing struct {
 	Submission string   // the full text; empty for one that is not there (yet)
 }
 
-// A Company has a ticker.
+// A Company has a ticker on Nasdaq.
 type Company struct {
 	CIK    int
 	Ticker string
@@ -251,7 +251,7 @@ func (s *Server) answer(r *http.Request) (body []byte, m modified, kind string) 
 	switch {
 	case path == "/cgi-bin/browse-edgar":
 		return s.feed(r.URL.Query())
-	case path == "/files/company_tickers.json":
+	case path == "/files/company_tickers_exchange.json":
 		return s.tickers(), modified{at: time.Unix(1_700_000_000, 0)}, "application/json"
 	case strings.HasPrefix(path, "/submissions/CIK"):
 		return s.submissions(strings.TrimSuffix(strings.TrimPrefix(path, "/submissions/CIK"), ".json"))
@@ -346,11 +346,11 @@ func (s *Server) feed(query url.Values) ([]byte, modified, string) {
 }
 
 func (s *Server) tickers() []byte {
-	rows := make(map[string]any, len(s.companies))
+	rows := make([][]any, len(s.companies))
 	for i, c := range s.companies {
-		rows[strconv.Itoa(i)] = map[string]any{"cik_str": c.CIK, "ticker": c.Ticker, "title": c.Name}
+		rows[i] = []any{c.CIK, c.Name, c.Ticker, "Nasdaq"}
 	}
-	out, _ := json.Marshal(rows)
+	out, _ := json.Marshal(map[string]any{"fields": []string{"cik", "name", "ticker", "exchange"}, "data": rows})
 	return out
 }
 

@@ -108,7 +108,7 @@ func (w *world) run() counts {
 		}
 		switch s.Kind {
 		case "dedupe":
-			c.Duplicates = dropped
+			c.Duplicates += dropped
 		case "prescale", "filter":
 			c.Filtered += dropped
 		case "announce":

@@ -22,7 +22,8 @@ type Guard struct {
 }
 
 // Do calls ask, within g's patience. If the helper failed less than g's rest ago,
-// it returns that failure at once. began is true for the first failure after a
+// it returns that failure at once; after that one call finds out whether it has
+// returned, and those beside it need not wait for the answer. began is true for the first failure after a
 // success, the one to log. When ctx is cancelled nobody is to blame: Do returns
 // ctx's error and notes nothing.
 func (g *Guard) Do(ctx context.Context, ask func(context.Context) error) (began bool, err error) {
@@ -38,11 +39,17 @@ func (g *Guard) Do(ctx context.Context, ask func(context.Context) error) (began 
 	return g.note(err), err
 }
 
-// lasting returns the failure of an outage in which it is too early to ask again.
+// lasting returns the failure of an outage in which it is too early to ask again, or
+// somebody else asks.
 func (g *Guard) lasting() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.err == nil || !time.Now().Before(g.until) {
+	now := time.Now()
+	if g.err == nil {
+		return nil
+	}
+	if !now.Before(g.until) {
+		g.until = now.Add(g.Patience) // for the others
 		return nil
 	}
 	return fmt.Errorf("not asked again yet: %w", g.err)

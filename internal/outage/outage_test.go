@@ -67,3 +67,25 @@ func TestBeingStoppedIsNoOutage(t *testing.T) {
 		t.Errorf("the next call: %v, want it to be made", err)
 	}
 }
+
+// While one call finds out whether the helper has returned, nobody else waits for it.
+func TestOneAsksForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := Guard{Patience: 10 * time.Second, Rest: time.Second}
+		hang := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		g.Do(t.Context(), hang)
+		time.Sleep(time.Second)
+		asked := 0
+		for range 3 {
+			go g.Do(t.Context(), func(ctx context.Context) error { asked++; return hang(ctx) })
+		}
+		synctest.Wait()
+		if asked != 1 {
+			t.Errorf("%d ask at the same time, want one", asked)
+		}
+		time.Sleep(time.Minute)
+		if _, err := g.Do(t.Context(), func(context.Context) error { return nil }); err != nil {
+			t.Errorf("Do: %v after the outage", err)
+		}
+	})
+}

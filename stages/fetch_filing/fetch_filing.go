@@ -9,16 +9,18 @@
 //
 // # When it does not work
 //
-// While EDGAR is down, or refuses, messages are parked. A filing that EDGAR announces
+// While EDGAR is down, or refuses, filings are parked, each for itself: other news does not
+// wait for them. Only what was under way with a filing when EDGAR stopped answering waits,
+// for a minute at most; after that one filing at a time finds out. A filing that EDGAR announces
 // before it has it is asked for again two minutes after its acceptance. One that is not there
 // then, or that has no text, goes on without a body: Meta says "missing" or "no text" under
 // "filing", a metric counts it, and the log has its number. A report of the year before that
 // cannot be had costs the comparison and nothing else: the management's discussion then
 // comes first. Meta has the accession number of the one compared with under "compared".
 //
-// With wait: false nothing is parked or tried again: filings go on as they came. That is for
-// a place before the alert, where news must not wait for EDGAR, if another fetch_filing
-// stands further on.
+// With wait: false nothing is parked or tried again: what is not there within seconds goes on
+// as it came. That is for a place before the alert, where news must not wait for EDGAR, if
+// another fetch_filing stands further on.
 //
 // # Second delivery
 //
@@ -28,12 +30,14 @@
 package fetchfiling
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +51,7 @@ import (
 	"catalyst/internal/fetch"
 	"catalyst/internal/metrics"
 	"catalyst/internal/news"
+	"catalyst/internal/outage"
 )
 
 // Config is what pipeline.yaml says about the stage.
@@ -99,8 +104,14 @@ func Kind(limits *client.Limits) flows.StageKind {
 		Example: `- fetch_filing: {contact: "Example Ltd news@example.com"}`,
 		Knobs:   flows.Knobs{Workers: 2, Timeout: 2 * time.Minute},
 	}, Defaults, func(b *flows.Build, c Config) (flows.Stage, error) {
+		patience := time.Minute
+		if !c.Wait {
+			patience = hurry
+		}
 		return &stage{
 			config: c,
+			edgar:  outage.Guard{Patience: patience, Rest: 30 * time.Second},
+			slow:   time.Second,
 			log:    b.Logger,
 			client: client.New(c.Config, limits, int64(c.MaxSize)),
 			shelf:  &client.Shelf{Dir: filepath.Join(c.Dir, "filings"), Keep: c.Keep, Size: int64(c.Space)},
@@ -110,10 +121,15 @@ func Kind(limits *client.Limits) flows.StageKind {
 
 var fetched = metrics.Counter("filings_fetched_total", "Filings whose text was wanted, by where it came from: edgar, disk, missing, no_text.", "from")
 
+// hurry is how long a batch waits for EDGAR with wait: false.
+const hurry = 5 * time.Second
+
 type stage struct {
 	config  Config
 	log     *slog.Logger
 	client  *client.Client
+	edgar   outage.Guard
+	slow    time.Duration // what fails sooner than that holds up nobody
 	shelf   *client.Shelf
 	unshelf atomic.Bool // the disk failed last time
 }
@@ -132,12 +148,18 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	work := ctx
+	if !s.config.Wait {
+		limited, cancel := context.WithTimeout(ctx, s.edgar.Patience)
+		defer cancel()
+		work = limited
+	}
 	done := make([]bool, len(batch))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i, m := range batch {
 		group.Go(func() error {
-			if err := s.fill(ctx, m); err != nil {
+			if err := s.safely(work, m); err != nil {
 				m.Fail(err)
 			} else {
 				done[i] = true
@@ -156,6 +178,18 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 		}
 	}
 	return complete, nil
+}
+
+// safely is fill, and makes an error of a panic, which the engine would not see: this is
+// no goroutine of its own.
+func (s *stage) safely(ctx context.Context, m *flows.Message) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("filing_panic", "id", m.ID, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return s.fill(ctx, m)
 }
 
 // metaFiling is where a message says why it has no text.
@@ -181,7 +215,7 @@ func (s *stage) fill(ctx context.Context, m *flows.Message) error {
 		s.without(m, "missing", err)
 		return nil
 	case err != nil:
-		return outage(ctx, err)
+		return parked(ctx, err)
 	}
 	read, err := brief.Read(submission, s.config.Exhibits)
 	if err != nil {
@@ -219,13 +253,36 @@ func (s *stage) submission(ctx context.Context, f client.Filing) ([]byte, error)
 		fetched.WithLabelValues("disk").Inc()
 		return kept, nil
 	}
-	submission, err := s.client.Submission(ctx, f)
+	var submission []byte
+	err = s.ask(ctx, func(ctx context.Context) (err error) {
+		submission, err = s.client.Submission(ctx, f)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	fetched.WithLabelValues("edgar").Inc()
 	s.shelved(s.shelf.Put(f.Accession, submission))
 	return submission, nil
+}
+
+// ask asks EDGAR, unless it let somebody wait in vain a moment ago. An error that comes at
+// once holds up nobody, and is worth asking for.
+func (s *stage) ask(ctx context.Context, question func(context.Context) error) error {
+	var quick error
+	began, err := s.edgar.Do(ctx, func(ctx context.Context) error {
+		start := time.Now()
+		err := question(ctx)
+		var missing *client.MissingError
+		if time.Since(start) < s.slow || errors.As(err, &missing) {
+			quick, err = err, nil
+		}
+		return err
+	})
+	if began {
+		s.log.Warn("edgar_does_not_answer", "error", err, "effect", "filings wait, or go on without text; other news goes on")
+	}
+	return cmp.Or(err, quick)
 }
 
 // shelved notes whether the disk works, and says so when that changes.
@@ -248,8 +305,8 @@ func untilShown(it *news.Item) time.Duration {
 	return wait
 }
 
-// outage says what is to become of a message whose filing could not be asked for.
-func outage(ctx context.Context, err error) error {
+// parked says what is to become of a message whose filing could not be asked for.
+func parked(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
@@ -260,13 +317,13 @@ func outage(ctx context.Context, err error) error {
 	)
 	switch {
 	case errors.As(err, &refused):
-		return flows.Unavailable("edgar", err, refused.Wait())
+		return flows.Aside("edgar", err, refused.Wait())
 	case errors.As(err, &uncount):
-		return flows.Unavailable("edgar's limit", err, 0)
+		return flows.Aside("edgar's limit", err, 0)
 	case errors.As(err, &status):
-		return flows.Unavailable("edgar", err, status.Wait)
+		return flows.Aside("edgar", err, status.Wait)
 	}
-	return flows.Unavailable("edgar", fmt.Errorf("get filing: %w", err), 0)
+	return flows.Aside("edgar", fmt.Errorf("get filing: %w", err), 0)
 }
 
 var cikInPath = regexp.MustCompile(`/edgar/data/(\d{1,10})/`)

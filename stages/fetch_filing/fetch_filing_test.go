@@ -265,7 +265,7 @@ func TestOutagesPark(t *testing.T) {
 		s.Fault(func(w http.ResponseWriter, r *http.Request) bool { answer(w); return true })
 		m := process(t, build(), item(0))
 		down, ok := flows.AsUnavailable(m.Outcome().Err)
-		if m.Outcome().Fate != flows.Parked || !ok || name == "refusing" && down.Wait < 9*time.Minute {
+		if m.Outcome().Fate != flows.Parked || !ok || !down.Aside || name == "refusing" && down.Wait < 9*time.Minute {
 			t.Errorf("%s: %+v, want that it is parked", name, m.Outcome())
 		}
 		s.Fault(nil)

@@ -47,7 +47,11 @@ func (s *stage) yearBefore(ctx context.Context, m *flows.Message, f client.Filin
 
 func (s *stage) ofYearBefore(ctx context.Context, f client.Filing, form, period string, published time.Time) (client.Filing, *filing.Document, error) {
 	end, _ := time.Parse(time.DateOnly, strings.TrimSpace(period)) // the cover page may word it
-	before, err := s.client.YearBefore(ctx, f.CIK, form, end, published)
+	var before client.Filing
+	err := s.ask(ctx, func(ctx context.Context) (err error) {
+		before, err = s.client.YearBefore(ctx, f.CIK, form, end, published)
+		return err
+	})
 	if err != nil || before.Accession == "" || before.Accession == f.Accession {
 		return before, nil, err
 	}

@@ -101,7 +101,7 @@ func (a *app) command() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	group("run", "Run it:", a.runCommand(), a.demoCommand(), a.recordCommand(), a.replayCommand())
+	group("run", "Run it:", a.runCommand(), a.demoCommand(), a.recordCommand(), a.replayCommand(), a.benchCommand())
 	group("write", "Write a pipeline.yaml:",
 		a.validateCommand(), a.listCommand(), a.describeCommand(), a.graphCommand(), a.schemaCommand(), a.explainCommand(), a.previewCommand())
 	group("filings", "Look into filings:", a.filingCommand(), a.evalCommand())

@@ -1,0 +1,256 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"catalyst/flows"
+	"catalyst/internal/broker"
+	"catalyst/internal/news"
+)
+
+// Options say what is published, and how fast.
+type Options struct {
+	Items int                       // how many
+	Item  func(n int) *news.Item    // the one with a number, from 0; a new one each time
+	Rate  float64                   // items a second; 0 is as fast as they are taken
+	Told  func(published, done int) // several times a second, from one goroutine; may be nil
+}
+
+// A Run is one measurement of a plan.
+type Run struct {
+	options Options
+	last    string // the topic of the segment that delivers
+
+	epoch      time.Time    // that times are counted from
+	started    atomic.Int64 // when the first item was about to be published; 0 before
+	from       usage
+	due        []atomic.Int64 // by number
+	shown      []atomic.Bool
+	ended      []atomic.Bool
+	published  atomic.Int64
+	done       atomic.Int64
+	finish     sync.Once
+	to         usage
+	took       time.Duration
+	publishing time.Duration
+
+	stages map[[2]string]*Histogram // by segment and stage: times of a batch
+	hops   map[string]*pace         // of fates, by topic
+	fates  *pace                    // of items
+	alerts Histogram
+	ends   Histogram
+}
+
+// A pace notes when each of up to len(at) things happened.
+type pace struct {
+	n  atomic.Int64
+	at []atomic.Int64
+}
+
+func newPace(most int) *pace { return &pace{at: make([]atomic.Int64, most)} }
+
+func (p *pace) note(now time.Duration) {
+	if n := p.n.Add(1); n <= int64(len(p.at)) {
+		p.at[n-1].Store(int64(now))
+	}
+}
+
+// perSecond is how many things happened a second, the last hundredth left out: the last
+// batch may wait for company that does not come.
+func (p *pace) perSecond() float64 {
+	n := min(int(p.n.Load()), len(p.at)) * 99 / 100
+	if n < 2 {
+		return 0
+	}
+	if over := time.Duration(p.at[n-1].Load() - p.at[0].Load()); over > 0 {
+		return float64(n-1) / over.Seconds()
+	}
+	return 0
+}
+
+// New prepares a run.
+func New(o Options) *Run {
+	return &Run{
+		options: o, epoch: time.Now(), due: make([]atomic.Int64, o.Items), shown: make([]atomic.Bool, o.Items), ended: make([]atomic.Bool, o.Items),
+		stages: map[[2]string]*Histogram{}, hops: map[string]*pace{}, fates: newPace(o.Items),
+	}
+}
+
+// Do runs plan on b, which must be the run's own, until every item has met its fate or
+// ctx ends, and returns what was measured. Sources are left out, and in the place of
+// sinks stands what only takes the time. It may be called once.
+func (r *Run) Do(ctx context.Context, plan *flows.Plan, b broker.Broker, log *slog.Logger) (*Report, error) {
+	e, err := flows.New(r.watched(plan), b, log)
+	if err != nil {
+		return nil, err
+	}
+	memory := watchMemory()
+	stopTelling := r.tell()
+	err = e.Run(ctx)
+	stopTelling()
+	r.end()
+	most := memory.stop()
+	if r.started.Load() == 0 {
+		return nil, errors.Join(err, ctx.Err())
+	}
+	return r.report(plan, e, most, ctx.Err() != nil), err
+}
+
+// watched is plan with the run's source and sinks, and stages that are timed.
+func (r *Run) watched(plan *flows.Plan) *flows.Plan {
+	own := *plan
+	own.Settled = r.settled
+	own.Sources = []flows.Spec[flows.Source]{{Name: "load", Kind: flows.SourceKind{
+		Name: "load", New: func(*flows.Build, any) (flows.Source, error) { return r, nil },
+	}}}
+	own.Sinks = slices.Clone(plan.Sinks)
+	for i := range own.Sinks {
+		own.Sinks[i].Kind.New = func(*flows.Build, any) (flows.Sink, error) { return &sink{r}, nil }
+	}
+	own.Segments = slices.Clone(plan.Segments)
+	for i, segment := range own.Segments {
+		r.hops[segment.Topic] = newPace(r.options.Items)
+		own.Segments[i].Stages = slices.Clone(segment.Stages)
+		for k, spec := range segment.Stages {
+			h := new(Histogram)
+			r.stages[[2]string{segment.Topic, spec.Name}] = h
+			own.Segments[i].Stages[k] = timed(spec, h)
+		}
+		r.last = segment.Topic
+	}
+	return &own
+}
+
+// publishBatch is how many items are published together at most.
+const publishBatch = 500
+
+// Run implements [flows.Source].
+func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
+	r.from = readUsage()
+	began := r.now()
+	r.started.Store(int64(began))
+	defer func() { r.publishing = r.now() - began }()
+	for next := 0; next < r.options.Items; {
+		until := min(next+publishBatch, r.options.Items)
+		if r.options.Rate > 0 {
+			if err := r.sleepUntil(ctx, began+r.dueAt(next)); err != nil {
+				return nil
+			}
+			due := (r.now() - began).Seconds() * r.options.Rate
+			until = min(until, max(next, int(due))+1)
+		}
+		batch := make([]*flows.Message, 0, until-next)
+		for n := next; n < until; n++ {
+			batch = append(batch, flows.NewMessage(strconv.Itoa(n), r.options.Item(n)))
+		}
+		for n := next; n < until; n++ { // making them is no delay of theirs
+			at := began + r.dueAt(n)
+			if r.options.Rate == 0 {
+				at = r.now()
+			}
+			r.due[n].Store(int64(at))
+		}
+		if err := publish(ctx, batch...); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("publish items %d to %d: %w", next, until-1, err)
+		}
+		r.published.Add(int64(len(batch)))
+		next = until
+	}
+	return nil
+}
+
+// dueAt is how long after the first one an item is due.
+func (r *Run) dueAt(n int) time.Duration {
+	if r.options.Rate == 0 {
+		return 0
+	}
+	return time.Duration(float64(n) / r.options.Rate * float64(time.Second))
+}
+
+func (r *Run) now() time.Duration { return time.Since(r.epoch) }
+
+func (r *Run) sleepUntil(ctx context.Context, t time.Duration) error {
+	wait := t - r.now()
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// number is which item a message, or what it was split into, carries.
+func (r *Run) number(m *flows.Message) (int, bool) {
+	id, _, _ := strings.Cut(m.ID, ".")
+	n, err := strconv.Atoi(id)
+	return n, err == nil && n >= 0 && n < len(r.due)
+}
+
+// alerted notes that an item is shown. Only the first time counts.
+func (r *Run) alerted(batch []*flows.Message) {
+	now := r.now()
+	for _, m := range batch {
+		if n, ours := r.number(m); ours && !r.shown[n].Swap(true) {
+			r.alerts.Add(now - time.Duration(r.due[n].Load()))
+		}
+	}
+}
+
+// settled implements [flows.Plan.Settled].
+func (r *Run) settled(topic string, m *flows.Message, o flows.Outcome) {
+	now := r.now()
+	r.hops[topic].note(now)
+	if o.Fate != flows.Dropped && (o.Fate != flows.Delivered || topic != r.last) {
+		return
+	}
+	if n, ours := r.number(m); ours && !r.ended[n].Swap(true) {
+		r.fates.note(now)
+		r.ends.Add(now - time.Duration(r.due[n].Load()))
+		if r.done.Add(1) == int64(r.options.Items) {
+			r.end()
+		}
+	}
+}
+
+// end stops the watch, the first time.
+func (r *Run) end() {
+	r.finish.Do(func() { r.took, r.to = r.now()-time.Duration(r.started.Load()), readUsage() })
+}
+
+const tellEvery = 200 * time.Millisecond
+
+func (r *Run) tell() (stop func()) {
+	if r.options.Told == nil {
+		return func() {}
+	}
+	end := make(chan struct{})
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		tick := time.NewTicker(tellEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				r.options.Told(int(r.published.Load()), int(r.done.Load()))
+			case <-end:
+				return
+			}
+		}
+	})
+	return func() { close(end); telling.Wait() }
+}

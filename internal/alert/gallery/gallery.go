@@ -69,15 +69,21 @@ func results() *news.Item {
 		Summary: "Quarterly revenue of $212 million, up 31 % from a year ago. The board raised the outlook for the year to $850 million from $790 million.",
 		URL:     "https://www.sec.gov/Archives/edgar/data/1900777/000190077726000042/0001900777-26-000042-index.htm",
 		Score:   1.45, Reasons: []string{"guidance_raised: raises outlook +0.60", "earnings_beat: record quarter +0.50", "item 2.02 +0.35"},
+		Topic: "earnings", Priority: .81,
+		Figures: []string{"Revenue $212 million (Q3 2026), was $162 million", "EPS $0.41 (Q3 2026), was $0.29"},
 	}
 }
 
 func resultsVerdict() *news.Analysis {
 	return &news.Analysis{
 		Direction: news.Bullish, Score: .7, Confidence: .86, Signal: "guidance raise",
-		Reasoning:  "Revenue grew 31 % and the year's outlook rose by $60 million, more than the quarter alone explains.",
-		KeyFigures: []string{"revenue $212 million (+31 %)", "outlook $850 million, was $790 million"},
-		Catalysts:  []string{"record quarter", "raised outlook"}, Risk: "low", Urgency: "high", Horizon: "days",
+		Reasoning: "Revenue grew 31 % and the year's outlook rose by $60 million, more than the quarter alone explains.",
+		Details: []news.Detail{
+			{Name: "revenue_yoy", Label: "Revenue, year over year", Value: "+31 %"},
+			{Name: "guidance", Label: "Guidance", Value: "raised"},
+			{Name: "guidance_range", Label: "Guided to", Value: "revenue of $850 million in 2026"},
+		},
+		Catalysts: []string{"record quarter", "raised outlook"}, Risk: "low", Urgency: "high", Horizon: "days",
 		Provider: "ollama", Model: "qwen3:8b", Attempts: 1, Reason: "first in order",
 	}
 }
@@ -127,6 +133,7 @@ func trial() *news.Item {
 		Title:   "Lumara Therapeutics and Paxgen meet primary endpoint in Phase 3 trial of migraine drug",
 		Summary: "Monthly migraine days fell by 4.1 against 1.9 with placebo (p<0.001) among 1,204 patients. A filing is planned for the second half.",
 		URL:     "https://news.example.com/lumara-phase-3",
+		Seen:    []news.Sighting{{Source: "globenewswire", URL: "https://news.example.com/lumara-meets-endpoint"}},
 		Score:   1.2, Reasons: []string{"clinical: meet primary endpoint +0.60", "fda in text: new drug application +0.35", "source businesswire ×1.26"},
 	}
 }

@@ -146,10 +146,10 @@ func (h *Headline) said() likeness.Facts {
 	return *h.facts
 }
 
-// Same tells whether b, who came later, tells the same story as a. Where only their facts
+// Same tells whether b, who came later, be it that it was received before, tells the same story as a. Where only their facts
 // tell them apart it names the guard of package likeness that says so.
 func (r Rule) Same(a, b *Headline) (same bool, guard string) {
-	if b.again || b.At.Sub(a.At) >= r.Window || alike(a.words, b.words) < r.Similarity {
+	if b.again || b.At.Sub(a.At).Abs() >= r.Window || alike(a.words, b.words) < r.Similarity {
 		return false, ""
 	}
 	guard = a.said().Differs(b.said())
@@ -282,6 +282,9 @@ func (s *shelf) take(group string) row {
 }
 
 func (s *shelf) put(group string, r row) {
+	if len(r) == 0 {
+		return // most groups never have a second headline
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.room -= len(r); s.young == nil || s.room < 0 {

@@ -2,6 +2,8 @@ package dedupe
 
 import (
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +43,7 @@ func TestTheSameStoryPassesOnce(t *testing.T) {
 		{"no tickers", told("a", 0, "", cranes), told("b", 1, "", "Acme wins contract for harbour cranes, Norway"), false},
 
 		{"other words", told("a", 0, "ACME", cranes), told("b", 1, "ACME", "Acme hires a new chief engineer for its shipyard"), true},
+		{"half an hour before the first, by its clock", told("a", 30, "ACME", cranes), told("b", 0, "ACME", cranes), true},
 		{"half an hour later", told("a", 0, "ACME", cranes), told("b", 30, "ACME", cranes), true},
 		{"other companies", told("a", 0, "ACME", cranes), told("b", 1, "BETA", cranes), true},
 		{"one company more", told("a", 0, "ACME", cranes), told("b", 1, "ACME BETA", cranes), true},
@@ -313,6 +316,53 @@ func FuzzSimilarity(f *testing.F) {
 
 // BenchmarkFullGroup judges a headline in a group that has as many others as it can, with
 // what the stage remembers of them and without.
+// Whatever a row has seen before, it says what one says that is read for the first time.
+func TestAKeptRowDecidesAsANewOne(t *testing.T) {
+	rule := DefaultConfig.Near.Rule()
+	stories := []string{cranes, "Acme wins Norway contract for new harbour cranes", "CORRECTED: " + cranes, "Acme hires a new chief engineer for its shipyard", "Acme hires new chief engineer for shipyard in Norway"}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 30 {
+		var all []store.Arrival
+		var kept row
+		for n := range 60 {
+			switch random.IntN(6) {
+			case 0: // one yields
+				if i := random.IntN(len(all) + 1); i < len(all) {
+					all = slices.Delete(slices.Clone(all), i, i+1)
+				}
+			case 1: // the oldest make room
+				all = all[min(len(all), random.IntN(3)):]
+			default:
+				all = append(slices.Clip(all), store.Arrival{ID: strconv.Itoa(n), Text: stories[random.IntN(len(stories))], At: noon.Add(time.Duration(random.IntN(90)) * time.Minute)})
+			}
+			seen := all[:len(all)-random.IntN(min(3, len(all)+1))] // a second delivery sees fewer
+			var fresh row
+			kept.extend(rule, seen)
+			fresh.extend(rule, seen)
+			for i := range fresh {
+				if kept[i].ID != fresh[i].ID || kept[i].first != fresh[i].first {
+					t.Fatalf("headline %d of %d: %s, first %v; want %s, %v", i, len(fresh), kept[i].ID, kept[i].first, fresh[i].ID, fresh[i].first)
+				}
+			}
+		}
+	}
+}
+
+// Most groups have one headline and are never met again: the shelf does not grow with them.
+func TestTheShelfIsBounded(t *testing.T) {
+	for _, headlines := range [][]string{{cranes}, {cranes, "Acme hires a new chief engineer for its shipyard"}} {
+		s := build(t, &memory{}, DefaultConfig).(*stage)
+		for i := range 2*shelved + 100 {
+			for k, headline := range headlines {
+				process(t, s, []*flows.Message{told(strconv.Itoa(2*i+k), 0, "T"+strconv.Itoa(i), headline)})
+			}
+		}
+		if n := len(s.rows.young) + len(s.rows.old); n > 2*shelved {
+			t.Errorf("groups of %d: %d rows are kept, want %d at most", len(headlines), n, 2*shelved)
+		}
+	}
+}
+
 func BenchmarkFullGroup(b *testing.B) {
 	rule := DefaultConfig.Near.Rule()
 	var all []store.Arrival

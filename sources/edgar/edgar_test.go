@@ -518,6 +518,20 @@ func TestWatchListAndFeedAreOne(t *testing.T) {
 	if got := to.take(); !slices.Contains(got, accession(4)) || slices.Contains(got, accession(1)) {
 		t.Errorf("after a restart %v, want the new one, and none of long ago", got)
 	}
+
+	// One that claims to come from the future must not hide those that follow.
+	s.Add(recent(5, -90*24*time.Hour))
+	if err := again.watch(t.Context(), to.publish); err != nil {
+		t.Fatal(err)
+	}
+	s.Add(recent(6, 0))
+	again, _ = process()
+	if err := again.watch(t.Context(), to.publish); err != nil {
+		t.Fatal(err)
+	}
+	if got := to.take(); !slices.Contains(got, accession(6)) {
+		t.Errorf("after one of the future %v, want the next one too", got)
+	}
 }
 
 func TestBackfillIsDoneOnce(t *testing.T) {

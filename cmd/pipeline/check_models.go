@@ -87,7 +87,7 @@ func hasModel(ctx context.Context, settings any) error {
 	if !ok {
 		return nil
 	}
-	client := &fetch.Client{UserAgent: "catalyst-pipeline/1", Timeout: checkTime, MaxSize: 8 << 20, Header: c.header}
+	client := &fetch.Client{Timeout: checkTime, MaxSize: 8 << 20, Header: c.header}
 	answer, err := client.Get(ctx, c.address, fetch.Validators{})
 	var status *fetch.StatusError
 	switch {

@@ -4,6 +4,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 
 // A Client gets documents. It may be used concurrently.
 type Client struct {
-	// UserAgent names who asks and whom to write to.
+	// UserAgent names who asks and whom to write to; empty is the program's own name.
 	UserAgent string
 	// Timeout is for a whole exchange, to the last byte of the body.
 	Timeout time.Duration
@@ -93,7 +94,7 @@ func (c *Client) Get(ctx context.Context, address string, known Validators) (*Re
 		return nil, errors.New("the address is no URL")
 	}
 	// No Accept-Encoding: the transport then asks for gzip and undoes it itself.
-	req.Header.Set("User-Agent", c.UserAgent)
+	req.Header.Set("User-Agent", cmp.Or(c.UserAgent, "catalyst-pipeline/1"))
 	if known.ETag != "" {
 		req.Header.Set("If-None-Match", known.ETag)
 	}

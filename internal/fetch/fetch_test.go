@@ -49,6 +49,14 @@ func TestGetAsksOnlyForWhatIsNew(t *testing.T) {
 	}
 }
 
+func TestGetSaysWhoAsks(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(r.UserAgent())) })
+	got, err := (&Client{Timeout: time.Minute, MaxSize: 100}).Get(t.Context(), url, Validators{})
+	if err != nil || string(got.Body) != "catalyst-pipeline/1" {
+		t.Errorf("%+v, %v; want the program's name", got, err)
+	}
+}
+
 func TestGetLeavesValidatorsThatMeanNothing(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"fixed"`)

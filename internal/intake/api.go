@@ -5,14 +5,39 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"catalyst/internal/config"
 	"catalyst/internal/fetch"
 	"catalyst/internal/news"
 )
+
+// An API is polled with a key. It is inlined in the configurations of sources.
+type API struct {
+	Key     config.Secret `yaml:"key" doc:"key of the service; without one the source is off"`
+	BaseURL string        `yaml:"base_url" doc:"the service's address, or that of a proxy"`
+	Pace    `yaml:",inline"`
+	Timeout time.Duration `yaml:"timeout" doc:"longest time for one request"`
+}
+
+// Check returns every fault, and whether the service is on this machine.
+func (a API) Check() (faults []error, local bool) {
+	faults, local = CheckBase("base_url", a.BaseURL, "https")
+	faults = append(faults, a.Pace.Check(local)...)
+	if a.Timeout <= 0 {
+		faults = append(faults, config.At("timeout", "%v: want more than 0s", a.Timeout))
+	}
+	return faults, local
+}
+
+// Client asks the service with the key in a header.
+func (a API) Client(header string) *fetch.Client {
+	return &fetch.Client{Timeout: a.Timeout, MaxSize: 10 << 20, Header: http.Header{header: {a.Key.Reveal()}}}
+}
 
 // OldestFirst sorts items by time; those without one come first, in the order given.
 func OldestFirst(items []*news.Item) {

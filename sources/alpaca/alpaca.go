@@ -101,7 +101,7 @@ func Kind(notes func() (store.Notes, error)) flows.SourceKind {
 func build(b *flows.Build, c Config, notes func() (store.Notes, error)) *source {
 	return &source{
 		Pulse: intake.NewPulse(b.Name, true), name: b.Name, config: c, log: b.Logger, notes: notes, pause: firstPause,
-		client: &fetch.Client{UserAgent: "catalyst-pipeline/1", Timeout: c.Timeout, MaxSize: 32 << 20, Header: http.Header{
+		client: &fetch.Client{Timeout: c.Timeout, MaxSize: 32 << 20, Header: http.Header{
 			"Apca-Api-Key-Id": {c.Key.Reveal()}, "Apca-Api-Secret-Key": {c.Secret.Reveal()},
 		}},
 	}

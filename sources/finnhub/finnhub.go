@@ -25,18 +25,16 @@ import (
 
 // Config is what pipeline.yaml says about the source.
 type Config struct {
-	Key         config.Secret `yaml:"key" doc:"key of finnhub.io; without one the source is off"`
-	Categories  []string      `yaml:"categories" doc:"of the market's news: general, forex, crypto, merger"`
-	Symbols     []string      `yaml:"symbols" doc:"tickers of companies whose own news are polled too, each with a request of its own"`
-	BaseURL     string        `yaml:"base_url" doc:"the service's address, or that of a proxy"`
-	intake.Pace `yaml:",inline"`
-	Timeout     time.Duration `yaml:"timeout" doc:"longest time for one request"`
+	intake.API `yaml:",inline"`
+
+	Categories []string `yaml:"categories" doc:"of the market's news: general, forex, crypto, merger"`
+	Symbols    []string `yaml:"symbols" doc:"tickers of companies whose own news are polled too, each with a request of its own"`
 }
 
 // Defaults are the values of what pipeline.yaml leaves out.
 var Defaults = Config{
-	Categories: []string{"general", "merger"}, BaseURL: "https://finnhub.io", Timeout: 12 * time.Second,
-	Pace: intake.DefaultPace,
+	API:        intake.API{BaseURL: "https://finnhub.io", Pace: intake.DefaultPace, Timeout: 12 * time.Second},
+	Categories: []string{"general", "merger"},
 }
 
 // perMinute is how many requests a free key may make in a minute.
@@ -46,8 +44,7 @@ var symbolWord = regexp.MustCompile(`^[A-Z]{1,6}([.-][A-Z]{1,2})?$`)
 
 // Validate reports every fault at once.
 func (c Config) Validate() error {
-	faults, local := intake.CheckBase("base_url", c.BaseURL, "https")
-	faults = append(faults, c.Pace.Check(local)...)
+	faults, local := c.API.Check()
 	for _, category := range c.Categories {
 		if !slices.Contains([]string{"general", "forex", "crypto", "merger"}, category) {
 			faults = append(faults, config.At("categories", "%q is none of general, forex, crypto, merger", category))
@@ -65,9 +62,6 @@ func (c Config) Validate() error {
 	if most := int(perMinute * c.Every.Minutes()); !local && c.Every > 0 && n > most {
 		faults = append(faults, config.At("every", "%d requests each %v are more than a key's %d a minute", n, c.Every, perMinute))
 	}
-	if c.Timeout <= 0 {
-		faults = append(faults, config.At("timeout", "%v: want more than 0s", c.Timeout))
-	}
 	return errors.Join(faults...)
 }
 
@@ -84,10 +78,7 @@ func build(b *flows.Build, c Config) (flows.Source, error) {
 	if c.Key == "" {
 		return &intake.Off{Log: b.Logger, Lack: "no key: get one at finnhub.io and set FINNHUB_KEY"}, nil
 	}
-	s := &source{config: c, now: b.Now, client: &fetch.Client{
-		UserAgent: "catalyst-pipeline/1", Timeout: c.Timeout, MaxSize: 10 << 20,
-		Header: http.Header{"X-Finnhub-Token": {c.Key.Reveal()}},
-	}}
+	s := &source{config: c, now: b.Now, client: c.Client("X-Finnhub-Token")}
 	return intake.NewPoller(b.Name, c.Pace, intake.NewPulse(b.Name, false), b.Logger, s.look), nil
 }
 

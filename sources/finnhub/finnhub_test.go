@@ -17,6 +17,7 @@ import (
 	"catalyst/flows"
 	"catalyst/internal/config"
 	"catalyst/internal/fetch"
+	"catalyst/internal/intake"
 	"catalyst/internal/news"
 )
 
@@ -161,7 +162,7 @@ func TestConfig(t *testing.T) {
 	if err := config.CheckStruct(Defaults); err != nil {
 		t.Error(err)
 	}
-	bad := Config{BaseURL: "ftp://x", Categories: []string{"earnings"}, Symbols: []string{"acme"}}
+	bad := Config{API: intake.API{BaseURL: "ftp://x"}, Categories: []string{"earnings"}, Symbols: []string{"acme"}}
 	for _, want := range []string{"base_url", "every", "max_items", "timeout", "earnings", "acme"} {
 		if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

@@ -10,7 +10,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -25,29 +24,26 @@ import (
 
 // Config is what pipeline.yaml says about the source.
 type Config struct {
-	Key         config.Secret `yaml:"key" doc:"key of newsapi.org; without one the source is off"`
-	Query       string        `yaml:"query" doc:"words to look for, in newsapi's language, as in (merger OR acquisition); empty for the headlines of business in the US"`
-	Domains     []string      `yaml:"domains" doc:"publishers to look at, as reuters.com, with a query; empty for all"`
-	Language    string        `yaml:"language" doc:"of articles found by a query, as two letters"`
-	BaseURL     string        `yaml:"base_url" doc:"the service's address, or that of a proxy"`
-	intake.Pace `yaml:",inline"`
-	Timeout     time.Duration `yaml:"timeout" doc:"longest time for one poll"`
+	intake.API `yaml:",inline"`
+
+	Query    string   `yaml:"query" doc:"words to look for, in newsapi's language, as in (merger OR acquisition); empty for the headlines of business in the US"`
+	Domains  []string `yaml:"domains" doc:"publishers to look at, as reuters.com, with a query; empty for all"`
+	Language string   `yaml:"language" doc:"of articles found by a query, as two letters"`
 }
 
 // Defaults are the values of what pipeline.yaml leaves out. They keep a free key's hundred
 // requests a day.
 var Defaults = Config{
-	Language: "en", BaseURL: "https://newsapi.org", Timeout: 12 * time.Second,
-	Pace: intake.Pace{Every: 15 * time.Minute, MaxEvery: time.Hour, MaxItems: 100},
+	API: intake.API{
+		BaseURL: "https://newsapi.org", Timeout: 12 * time.Second,
+		Pace: intake.Pace{Every: 15 * time.Minute, MaxEvery: time.Hour, MaxItems: 100},
+	},
+	Language: "en",
 }
 
 // Validate reports every fault at once.
 func (c Config) Validate() error {
-	faults, local := intake.CheckBase("base_url", c.BaseURL, "https")
-	faults = append(faults, c.Pace.Check(local)...)
-	if c.Timeout <= 0 {
-		faults = append(faults, config.At("timeout", "%v: want more than 0s", c.Timeout))
-	}
+	faults, _ := c.API.Check()
 	if len(c.Domains) > 0 && c.Query == "" {
 		faults = append(faults, config.At("domains", "is of use only with a query"))
 	}
@@ -70,10 +66,7 @@ func build(b *flows.Build, c Config) (flows.Source, error) {
 	if c.Key == "" {
 		return &intake.Off{Log: b.Logger, Lack: "no key: get one at newsapi.org and set NEWSAPI_KEY"}, nil
 	}
-	s := &source{address: c.address(), client: &fetch.Client{
-		UserAgent: "catalyst-pipeline/1", Timeout: c.Timeout, MaxSize: 10 << 20,
-		Header: http.Header{"X-Api-Key": {c.Key.Reveal()}},
-	}}
+	s := &source{address: c.address(), client: c.Client("X-Api-Key")}
 	return intake.NewPoller(b.Name, c.Pace, intake.NewPulse(b.Name, false), b.Logger, s.look), nil
 }
 

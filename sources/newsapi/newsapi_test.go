@@ -17,6 +17,7 @@ import (
 	"catalyst/flows"
 	"catalyst/internal/config"
 	"catalyst/internal/fetch"
+	"catalyst/internal/intake"
 	"catalyst/internal/news"
 )
 
@@ -159,7 +160,7 @@ func TestConfig(t *testing.T) {
 	if err := config.CheckStruct(Defaults); err != nil {
 		t.Error(err)
 	}
-	bad := Config{BaseURL: "http://newsapi.org", Domains: []string{"x.com"}}
+	bad := Config{API: intake.API{BaseURL: "http://newsapi.org"}, Domains: []string{"x.com"}}
 	for _, want := range []string{"in the clear", "every", "max_items", "timeout", "domains", "language"} {
 		if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

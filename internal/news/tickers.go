@@ -37,15 +37,16 @@ func Tickers(text string) []string {
 // They come in the order found, each once, with a hyphen before the class
 // of a share: BRK-B.
 //
-// Only the first 64 KiB and their first 1000 colons are read: what a text is about
-// stands at its beginning, and text made to keep us busy has nothing but colons.
+// Only the first 64 KiB, their first 1000 colons and their first 100 listings are read:
+// what a text is about stands at its beginning, and text made to keep us busy has nothing
+// but these.
 // Capitals alone are never a ticker. A listing elsewhere is never a US one:
 // "TSX: BGI.UN" is not BGI, and neither is "$BGI.UN".
 func Mentions(text string) []Mention {
 	text = spaces.Replace(cut(text, 64<<10))
 	var found []Mention
 	add := func(symbol, from string) {
-		if symbol != "" && !slices.ContainsFunc(found, func(m Mention) bool { return m.Symbol == symbol }) {
+		if symbol != "" && len(found) < 100 && !slices.ContainsFunc(found, func(m Mention) bool { return m.Symbol == symbol }) {
 			found = append(found, Mention{symbol, from})
 		}
 	}

@@ -1,6 +1,7 @@
 package news
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -83,6 +84,17 @@ func TestTickersOfHostileTextAreCheap(t *testing.T) {
 
 // Whatever the text, what is found has the form of a symbol and stands behind an
 // exchange or a dollar sign.
+// A text that names every symbol there can be is about none of them.
+func TestMentionsAreBounded(t *testing.T) {
+	var text strings.Builder
+	for i := range 26 * 26 {
+		fmt.Fprintf(&text, "$X%c%c ", 'A'+i/26, 'A'+i%26)
+	}
+	if n := len(Mentions(text.String())); n != 100 {
+		t.Errorf("%d mentions, want 100", n)
+	}
+}
+
 func FuzzTickers(f *testing.F) {
 	for _, seed := range []string{"(NASDAQ: ABC, ABCW; TSX: D)", "NYSE: F", "$BRK.B/$A", "(NYSE/TSX: \xff", "OTC\u00a0: A", "$", "NYSE:"} {
 		f.Add(seed)

@@ -22,12 +22,14 @@ type Health struct {
 	Fault      error
 	Failures   int
 	FaultSince time.Time
-	// Entries is how many entries the latest document had.
+	// Entries is how many entries the latest document had, or all of several together.
 	Entries int
 	// EmptySince is since when every document had no entries; zero if the latest had
 	// some, or if what the source reads may rightly have none. A document that only
-	// repeats what is known is not empty.
+	// repeats what is known is not empty. Of a source that reads several documents it is
+	// the one that has been empty for longest, by the name in EmptyPart.
 	EmptySince time.Time
+	EmptyPart  string
 	// Answers is how often it was answered since the start, and Unchanged how often of
 	// these with the word that nothing has changed.
 	Answers, Unchanged int

@@ -228,7 +228,7 @@ func (k *checks) sources(ctx context.Context) {
 		if s, ok := running[spec.Name]; ok {
 			detail += "; running: " + s.String()
 			if err == nil && s.Silent != nil && time.Since(*s.Silent) > silentAfter {
-				k.warn("source", spec.Name, fmt.Errorf("the process that runs gets nothing from it for %s", since(*s.Silent)))
+				k.warn("source", spec.Name, fmt.Errorf("the process that runs gets nothing%s from it for %s", of(s.Empty), since(*s.Silent)))
 			}
 		}
 		k.add("source", spec.Name, detail, err)
@@ -238,10 +238,21 @@ func (k *checks) sources(ctx context.Context) {
 // silentAfter is how long a source may bring nothing at all before that is worth a word.
 const silentAfter = time.Hour
 
+// of names the part of a source that is meant; empty for all of it.
+func of(part string) string {
+	if part == "" {
+		return ""
+	}
+	return " of " + part
+}
+
 func told(h flows.Health) string {
 	detail := fmt.Sprintf("%d entries", h.Entries)
 	if !h.Newest.IsZero() {
 		detail += ", the newest " + since(h.Newest) + " old"
+	}
+	if h.EmptyPart != "" {
+		detail += ", none of " + h.EmptyPart
 	}
 	return detail
 }

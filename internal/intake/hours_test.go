@@ -74,11 +74,11 @@ func TestScheduleSlowsDownAndIsBackInTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.next(at, test.asked); got != test.want {
+		if got := p.Next(at, test.asked); got != test.want {
 			t.Errorf("%s: next poll in %v, want %v", test.at, got, test.want)
 		}
 	}
-	if got := DefaultPace.next(time.Date(2026, 11, 21, 12, 0, 0, 0, NewYork), 0); got != time.Minute {
+	if got := DefaultPace.Next(time.Date(2026, 11, 21, 12, 0, 0, 0, NewYork), 0); got != time.Minute {
 		t.Errorf("without a schedule the next poll is in %v", got)
 	}
 	bad := Pace{Every: time.Second, Schedule: Schedule{time.Second, -1}, MaxEvery: -1}

@@ -7,8 +7,8 @@ import (
 	"catalyst/flows"
 )
 
-// Off is a source that lacks its key: it says so, publishes nothing and ends, and the
-// others go on.
+// Off is a source that lacks its key: it says so, publishes nothing and waits for the
+// end. A process whose sources are all off still works on what others publish.
 type Off struct {
 	Log  *slog.Logger
 	Lack string // what it lacks, and where one gets it
@@ -20,8 +20,9 @@ type OffError struct{ Lack string }
 func (e *OffError) Error() string { return "off: " + e.Lack }
 
 // Run implements [flows.Source].
-func (o *Off) Run(context.Context, flows.Publish) error {
+func (o *Off) Run(ctx context.Context, _ flows.Publish) error {
 	o.Log.Info("source_off", "reason", o.Lack)
+	<-ctx.Done()
 	return nil
 }
 

@@ -57,9 +57,9 @@ func (p Pace) in(s Session) time.Duration {
 	return p.Every
 }
 
-// next returns how long to wait after an answer by which the server asked to be left
+// Next returns how long to wait after an answer by which the server asked to be left
 // alone for some time. A session that is polled more often does not begin unseen.
-func (p Pace) next(now time.Time, asked time.Duration) time.Duration {
+func (p Pace) Next(now time.Time, asked time.Duration) time.Duration {
 	session, until := SessionAt(now)
 	wait := fetch.Next(p.in(session), asked, p.MaxEvery)
 	then, _ := SessionAt(until)

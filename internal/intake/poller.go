@@ -92,7 +92,7 @@ func (p *Poller) Poll(ctx context.Context, publish flows.Publish) time.Duration 
 	p.turn(result, err)
 	if err == nil {
 		p.failures = 0
-		return p.pace.next(time.Now(), asked)
+		return p.pace.Next(time.Now(), asked)
 	}
 	p.failures++
 	if result != notPublished { // which is not the publisher's fault

@@ -1,6 +1,8 @@
 package intake
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +24,15 @@ type Pulse struct {
 	source string
 	sparse bool
 
-	mu   sync.Mutex
-	seen flows.Health
+	mu    sync.Mutex
+	seen  flows.Health
+	parts map[string]part
+}
+
+// A part is one of the documents that a source reads beside one another.
+type part struct {
+	entries    int
+	emptySince time.Time
 }
 
 // NewPulse is for the source with this name. Sparse says that what it
@@ -61,15 +70,31 @@ func (h *Pulse) Unchanged() {
 }
 
 // Read notes a document with so many entries.
-func (h *Pulse) Read(entries int) {
+func (h *Pulse) Read(entries int) { h.ReadPart("", entries, h.sparse) }
+
+// ReadPart notes one of several documents that a source reads, by a name of its own: that
+// one is empty is not covered up by what is in the others. Sparse is as in [NewPulse].
+func (h *Pulse) ReadPart(name string, entries int, sparse bool) {
 	h.note(func(seen *flows.Health, now time.Time) {
 		answered(seen, now)
-		seen.Entries = entries
-		switch {
-		case entries > 0 || h.sparse:
-			seen.EmptySince = time.Time{}
-		case seen.EmptySince.IsZero():
-			seen.EmptySince = now
+		p := h.parts[name]
+		switch p.entries = entries; {
+		case entries > 0 || sparse:
+			p.emptySince = time.Time{}
+		case p.emptySince.IsZero():
+			p.emptySince = now
+		}
+		if h.parts == nil {
+			h.parts = make(map[string]part)
+		}
+		h.parts[name] = p
+		seen.Entries, seen.EmptySince, seen.EmptyPart = 0, time.Time{}, ""
+		for _, name := range slices.Sorted(maps.Keys(h.parts)) {
+			p := h.parts[name]
+			seen.Entries += p.entries
+			if !p.emptySince.IsZero() && (seen.EmptySince.IsZero() || p.emptySince.Before(seen.EmptySince)) {
+				seen.EmptySince, seen.EmptyPart = p.emptySince, name
+			}
 		}
 	})
 }

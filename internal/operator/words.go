@@ -222,12 +222,17 @@ func unanswered(s Source) Alarm {
 }
 
 func empty(s Source) Alarm {
-	return Alarm{
+	a := Alarm{
 		Cause: "source/" + s.Name + "/empty", Level: Warning, Since: s.EmptySince,
 		Title: s.Name + " is empty",
 		Text:  "It answers, and there is nothing in its answers, not even what is old.",
 		Todo:  "Open its address in a browser: it may have moved, or what it is asked for may be called otherwise now. operator.empty_after says how long is too long.",
 	}
+	if s.EmptyPart != "" {
+		a.Title = s.Name + " has nothing of " + s.EmptyPart
+		a.Text = "It answers, and what it is asked for by this name is empty, whatever else it has."
+	}
+	return a
 }
 
 func quiet(s Source, newest time.Time) Alarm {

@@ -61,7 +61,11 @@ func (s *source) openGap(ctx context.Context, from time.Time) error {
 }
 
 // fill publishes the days of the gap, if there is one.
-func (s *source) fill(ctx context.Context, publish flows.Publish) error {
+func (s *source) fill(ctx context.Context, publish flows.Publish) (time.Duration, error) {
+	return 0, s.fillGap(ctx, publish)
+}
+
+func (s *source) fillGap(ctx context.Context, publish flows.Publish) error {
 	if err := s.backfill(ctx); err != nil {
 		return err
 	}
@@ -222,7 +226,8 @@ func (s *source) publishDay(ctx context.Context, publish flows.Publish, d time.T
 	}
 	items := fold(entries, s.companies)
 	slices.Reverse(items) // the index has no order in time, and publish turns them around
-	return s.publish(ctx, publish, items)
+	_, err = s.publish(ctx, publish, items, len(items))
+	return err
 }
 
 // entryOf is what the feed would have said, as far as the index knows: of roles, items and

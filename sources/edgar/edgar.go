@@ -51,20 +51,22 @@ import (
 type Config struct {
 	client.Config `yaml:",inline"`
 
-	Forms      []string      `yaml:"forms" doc:"forms to publish, as 8-K or 10-Q, each exactly; all for every form"`
-	Amendments bool          `yaml:"amendments" doc:"whether amendments of these forms, as 8-K/A, are published too"`
-	Every      time.Duration `yaml:"every" doc:"time between looks at the feed; at least 10s unless the server is this machine"`
-	Watch      []string      `yaml:"watch" doc:"tickers of companies whose filings of these forms are also looked up one by one"`
-	WatchEvery time.Duration `yaml:"watch_every" doc:"time between looks at the companies of watch"`
-	Backfill   string        `yaml:"backfill" doc:"day, as 2026-01-31, from which on filings are published that came before the first start; done once for each value"`
+	Forms       []string `yaml:"forms" doc:"forms to publish, as 8-K or 10-Q, each exactly; all for every form"`
+	Amendments  bool     `yaml:"amendments" doc:"whether amendments of these forms, as 8-K/A, are published too"`
+	Rare        []string `yaml:"rare" doc:"those of forms that may rightly be missing from the feed for hours; that there are none of the others is reported"`
+	intake.Pace `yaml:",inline"`
+	Watch       []string      `yaml:"watch" doc:"tickers of companies whose filings of these forms are also looked up one by one"`
+	WatchEvery  time.Duration `yaml:"watch_every" doc:"time between looks at the companies of watch"`
+	Backfill    string        `yaml:"backfill" doc:"day, as 2026-01-31, from which on filings are published that came before the first start; done once for each value"`
 }
 
-// Defaults are the values of what pipeline.yaml leaves out.
+// Defaults are the values of what pipeline.yaml leaves out. A filing waits for no cache, so
+// max_every is 0s.
 var Defaults = Config{
 	Config:     client.Defaults,
 	Forms:      []string{"8-K"},
 	Amendments: true,
-	Every:      30 * time.Second,
+	Pace:       intake.Pace{Every: 30 * time.Second, MaxItems: 500},
 	WatchEvery: 5 * time.Minute,
 }
 
@@ -92,8 +94,14 @@ func (c Config) Validate() error {
 			faults = append(faults, config.At("watch", "%q is no ticker: write it as in AAPL or BRK-B", ticker))
 		}
 	}
-	if c.Every <= 0 || c.Every < 10*time.Second && !c.local() {
-		faults = append(faults, config.At("every", "%v is too often: want 10s or more", c.Every))
+	for _, form := range c.Rare {
+		if !slices.Contains(c.Forms, form) {
+			faults = append(faults, config.At("rare", "%q is none of forms", form))
+		}
+	}
+	faults = append(faults, c.Pace.Check(c.local())...)
+	if n := len(queries(c.Forms)); c.MaxItems > 0 && c.MaxItems < n {
+		faults = append(faults, config.At("max_items", "%d: want at least one for each of %d forms", c.MaxItems, n))
 	}
 	if c.WatchEvery <= 0 || c.WatchEvery < 10*time.Second && !c.local() {
 		faults = append(faults, config.At("watch_every", "%v is too often: want 10s or more", c.WatchEvery))
@@ -145,7 +153,7 @@ func build(b *flows.Build, c Config, limits *client.Limits, notes func() (store.
 		unknown:   make(map[string]bool),
 	}
 	for _, form := range queries(c.Forms) {
-		s.queries = append(s.queries, &query{form: form})
+		s.queries = append(s.queries, &query{form: form, rare: slices.Contains(c.Rare, form)})
 	}
 	return s
 }

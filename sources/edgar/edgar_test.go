@@ -103,7 +103,8 @@ func start(t *testing.T, s *edgartest.Server, dir string, kept both, change func
 // poll looks at the feed once and returns what came of it, in a word.
 func (s *source) pollOnce(t *testing.T, to *topic) string {
 	t.Helper()
-	result, _ := resultOf(s.look(t.Context(), to.publish))
+	_, err := s.look(t.Context(), to.publish)
+	result, _ := resultOf(err)
 	return result
 }
 
@@ -181,7 +182,7 @@ func TestAFilingBecomesAnItem(t *testing.T) {
 		}
 	}
 	h := source.Health()
-	if h.Entries != 3 && h.Entries != 1 || !h.Newest.Equal(noon.Add(time.Hour)) || h.Fault != nil || time.Since(h.Answered) > time.Minute {
+	if h.Entries != 4 || !h.Newest.Equal(noon.Add(time.Hour)) || h.Fault != nil || time.Since(h.Answered) > time.Minute {
 		t.Errorf("health %+v", h)
 	}
 }
@@ -298,14 +299,14 @@ func TestPastTheEndIsNoOutage(t *testing.T) {
 	// What the feed no longer shows comes out of the index, the next day.
 	later := filing(90_000)
 	s.Add(later)
-	if err := source.fill(t.Context(), to.publish); err != nil {
+	if _, err := source.fill(t.Context(), to.publish); err != nil {
 		t.Fatal(err)
 	}
 	if got := to.take(); len(got) != 100 {
 		t.Errorf("%d filings out of the daily index, want the 100 that were missing", len(got))
 	}
 	requests := len(s.Requests("/"))
-	if err := source.fill(t.Context(), to.publish); err != nil || len(to.take()) != 0 || len(s.Requests("/"))-requests > 1 {
+	if _, err := source.fill(t.Context(), to.publish); err != nil || len(to.take()) != 0 || len(s.Requests("/"))-requests > 1 {
 		t.Errorf("then: %v and %d requests, want one at most, for today's index", err, len(s.Requests("/"))-requests)
 	}
 }
@@ -420,7 +421,7 @@ func TestOutagesAreWaitedOutAndLoggedOnce(t *testing.T) {
 	s.List(edgartest.Company{CIK: 1, Ticker: "X"})
 	s.Add(filing(1))
 	source, log := processes(t, s, nil)()
-	to, feed := &topic{}, &task{what: "feed", every: 30 * time.Second, look: source.look}
+	to, feed := &topic{}, &task{what: "feed", pace: Defaults.Pace, look: source.look}
 	for _, outage := range []struct {
 		name, result string
 		answer       http.HandlerFunc
@@ -494,7 +495,7 @@ func TestWatchListAndFeedAreOne(t *testing.T) {
 	source, log := process()
 	to := &topic{}
 	for range 2 {
-		if err := source.watch(t.Context(), to.publish); err != nil {
+		if _, err := source.watch(t.Context(), to.publish); err != nil && !errors.Is(err, errUnchanged) {
 			t.Fatal(err)
 		}
 	}
@@ -512,7 +513,7 @@ func TestWatchListAndFeedAreOne(t *testing.T) {
 	}
 	s.Add(recent(4, 0))
 	again, _ := process()
-	if err := again.watch(t.Context(), to.publish); err != nil {
+	if _, err := again.watch(t.Context(), to.publish); err != nil {
 		t.Fatal(err)
 	}
 	if got := to.take(); !slices.Contains(got, accession(4)) || slices.Contains(got, accession(1)) {
@@ -521,12 +522,12 @@ func TestWatchListAndFeedAreOne(t *testing.T) {
 
 	// One that claims to come from the future must not hide those that follow.
 	s.Add(recent(5, -90*24*time.Hour))
-	if err := again.watch(t.Context(), to.publish); err != nil {
+	if _, err := again.watch(t.Context(), to.publish); err != nil {
 		t.Fatal(err)
 	}
 	s.Add(recent(6, 0))
 	again, _ = process()
-	if err := again.watch(t.Context(), to.publish); err != nil {
+	if _, err := again.watch(t.Context(), to.publish); err != nil {
 		t.Fatal(err)
 	}
 	if got := to.take(); !slices.Contains(got, accession(6)) {
@@ -560,14 +561,14 @@ func TestBackfillIsDoneOnce(t *testing.T) {
 		}
 		return false
 	})
-	if err := source.fill(t.Context(), to.publish); err == nil {
+	if _, err := source.fill(t.Context(), to.publish); err == nil {
 		t.Error("an index that is not there is no error")
 	}
 	if got := to.take(); !slices.Equal(got, accessions(1, 2)) {
 		t.Errorf("until the error %v, want the first day", got)
 	}
 	again, _ := process() // goes on where the first stopped
-	if err := again.fill(t.Context(), to.publish); err != nil {
+	if _, err := again.fill(t.Context(), to.publish); err != nil {
 		t.Fatal(err)
 	}
 	if len(to.items) != 2 || !slices.Equal(to.items[0].Tickers, []string{"ACME"}) || len(to.items[0].Filers) != 2 || to.items[0].Filers[1].Name != "ACME Größe LLC" ||
@@ -580,7 +581,7 @@ func TestBackfillIsDoneOnce(t *testing.T) {
 	asked := len(s.Requests("/"))
 	for range 2 {
 		last, _ := process()
-		if err := last.fill(t.Context(), to.publish); err != nil {
+		if _, err := last.fill(t.Context(), to.publish); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -739,6 +740,9 @@ func TestConfig(t *testing.T) {
 		{func(c *Config) {}, ""},
 		{func(c *Config) { c.Every = 9 * time.Second }, "every: 9s is too often"},
 		{func(c *Config) { c.BaseURL, c.Every = "http://127.0.0.1:1", time.Millisecond }, ""},
+		{func(c *Config) { c.Schedule.Closed = time.Second }, "schedule.closed: 1s is too often"},
+		{func(c *Config) { c.Forms, c.MaxItems = []string{"8-K", "10-Q"}, 1 }, "max_items: 1: want at least one for each of 2 forms"},
+		{func(c *Config) { c.Rare = []string{"8-K", "10-K"} }, `rare: "10-K" is none of forms`},
 		{func(c *Config) { c.WatchEvery = 0 }, "watch_every"},
 		{func(c *Config) { c.Forms = nil }, "forms: is empty"},
 		{func(c *Config) { c.Forms = []string{"8-K", "", "x&type=4"} }, "is no form"},

@@ -17,10 +17,14 @@ import (
 // A query is one reading of the feed: forms that begin with form.
 type query struct {
 	form   string
+	rare   bool      // it may rightly find nothing
 	loaded bool      // ground is what was noted
 	ground time.Time // the newest filing of the last complete reading; zero before the first
 	floor  time.Time // nothing older is published: the end of the page of a first start
 	known  fetch.Validators
+
+	unchanged bool          // so said the latest look
+	asked     time.Duration // and to be left alone so long
 }
 
 const (
@@ -38,39 +42,56 @@ func (e cutError) Unwrap() error { return e.error }
 
 // look reads the feed once, all queries. One that fails does not hold up the others,
 // unless EDGAR refuses.
-func (s *source) look(ctx context.Context, publish flows.Publish) error {
+func (s *source) look(ctx context.Context, publish flows.Publish) (asked time.Duration, err error) {
 	if err := s.companies.Refresh(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("companies_not_refreshed", "error", err, "effect", "tickers are those of the last copy")
 	}
 	var faults []error
+	unchanged := true
 	for _, q := range s.queries {
 		err := s.sweep(ctx, q, publish)
 		var refused *client.RefusedError
 		if ctx.Err() != nil || errors.As(err, &refused) {
-			return err
+			return 0, err
 		}
 		if err != nil {
 			faults = append(faults, err)
 		}
+		asked, unchanged = max(asked, q.asked), unchanged && q.unchanged
 	}
-	return errors.Join(faults...)
+	if len(faults) == 0 && unchanged {
+		return asked, errUnchanged
+	}
+	return asked, errors.Join(faults...)
 }
 
-// sweep reads the feed of a query down to known ground and publishes what is new. What
-// it has read it publishes in any case; the ground moves only if that is all there is.
+// share is how many filings each query may publish in one look.
+func (s *source) share() int { return max(1, s.config.MaxItems/len(s.queries)) }
+
+// sweep reads the feed of a query down to known ground and publishes what is new, of more
+// than its share the newest. What it has read it publishes in any case; the ground moves
+// only if that is all there is.
 func (s *source) sweep(ctx context.Context, q *query, publish flows.Publish) error {
 	if err := s.begin(ctx, q); err != nil {
 		return err
 	}
 	entries, versions, ended, err := s.collect(ctx, q)
 	entries = slices.DeleteFunc(entries, func(e entry) bool { return e.accepted.Before(q.floor) })
-	if failed := s.publish(ctx, publish, fold(s.wanted(entries), s.companies)); failed != nil {
+	left, failed := s.publish(ctx, publish, fold(s.wanted(entries), s.companies), s.share())
+	if failed != nil {
 		return failed
 	}
 	if err != nil {
 		return err
 	}
 	oldest, newest := span(entries)
+	s.Dated(newest)
+	if left > 0 { // the next look brings them again
+		if q.ground.IsZero() { // and goes on from here, whatever comes before them
+			q.ground, q.floor = oldest, oldest
+		}
+		return nil
+	}
 	if ended && !q.ground.IsZero() && oldest.After(q.ground) {
 		if err := s.openGap(ctx, q.ground); err != nil {
 			return err
@@ -79,7 +100,6 @@ func (s *source) sweep(ctx context.Context, q *query, publish flows.Publish) err
 	if q.ground.IsZero() {
 		q.floor = oldest
 	}
-	s.Dated(newest)
 	if newest.After(q.ground) {
 		if err := s.remember(ctx, q.name(), newest); err != nil {
 			return err
@@ -136,9 +156,9 @@ func later(a, b time.Time) time.Time {
 // lack filers, so that is left for the next time.
 func (s *source) collect(ctx context.Context, q *query) (entries []entry, versions fetch.Validators, ended bool, err error) {
 	for n := range maxPages {
-		p, known, err := s.page(ctx, q, n)
-		if n == 0 {
-			versions = known
+		p, answer, err := s.page(ctx, q, n)
+		if n == 0 && err == nil {
+			versions, q.asked, q.unchanged = answer.Validators, answer.Wait, answer.NotModified
 		}
 		var status *fetch.StatusError
 		if n > 0 && errors.As(err, &status) && status.Code == 503 {
@@ -155,7 +175,7 @@ func (s *source) collect(ctx context.Context, q *query) (entries []entry, versio
 			return nil, versions, false, nil
 		}
 		if n == 0 {
-			s.Read(len(p.entries))
+			s.ReadPart(q.form, len(p.entries), q.rare)
 		} else {
 			s.Answered()
 		}
@@ -189,7 +209,7 @@ func complete(entries []entry) []entry {
 
 // page reads a page of the feed; nil if it has not changed since the last complete
 // reading.
-func (s *source) page(ctx context.Context, q *query, n int) (*page, fetch.Validators, error) {
+func (s *source) page(ctx context.Context, q *query, n int) (*page, *fetch.Response, error) {
 	known := fetch.Validators{}
 	if n == 0 {
 		known = q.known
@@ -199,21 +219,21 @@ func (s *source) page(ctx context.Context, q *query, n int) (*page, fetch.Valida
 	answer, err := s.client.Get(ctx, path, known)
 	switch {
 	case err != nil:
-		return nil, known, err
+		return nil, nil, err
 	case answer.NotModified:
 		s.Unchanged()
-		return nil, known, nil
+		return nil, answer, nil
 	}
 	p, err := readPage(fetch.UTF8(answer.Body, answer.ContentType))
 	switch {
 	case err != nil && answer.Cut != nil:
-		return nil, known, cutError{answer.Cut}
+		return nil, nil, cutError{answer.Cut}
 	case err != nil:
-		return nil, known, err
+		return nil, nil, err
 	case answer.Cut != nil:
 		p.cut = answer.Cut
 	}
-	return p, answer.Validators, nil
+	return p, answer, nil
 }
 
 // isOver finds out what a 503 behind the first page means: past the end of the feed, EDGAR

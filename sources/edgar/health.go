@@ -1,16 +1,23 @@
 package edgar
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
-// Look implements [flows.Looker]: it reads one page of the feed.
+// Look implements [flows.Looker]: it reads a page of the feed for each query.
 func (s *source) Look(ctx context.Context) error {
-	p, _, err := s.page(ctx, &query{form: s.queries[0].form}, 0)
-	if err != nil {
-		s.Failed(err)
-		return err
+	var cut error
+	for _, q := range s.queries {
+		p, _, err := s.page(ctx, &query{form: q.form}, 0)
+		if err != nil {
+			s.Failed(err)
+			return err
+		}
+		s.ReadPart(q.form, len(p.entries), q.rare)
+		_, newest := span(p.entries)
+		s.Dated(newest)
+		cut = errors.Join(cut, p.cut)
 	}
-	s.Read(len(p.entries))
-	_, newest := span(p.entries)
-	s.Dated(newest)
-	return p.cut
+	return cut
 }

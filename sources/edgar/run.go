@@ -19,27 +19,34 @@ import (
 // none waits for the outage of another. Only the first look is the feed's, which says
 // more of a filing than the others.
 func (s *source) Run(ctx context.Context, publish flows.Publish) error {
-	feed := &task{what: "feed", every: s.config.Every, look: s.look}
+	feed := &task{what: "feed", pace: s.config.Pace, look: s.look}
 	wait := s.poll(ctx, feed, publish)
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.keep(ctx, feed, publish, wait) })
-	tasks.Go(func() { s.keep(ctx, &task{what: "past days", every: 15 * time.Minute, look: s.fill}, publish, 0) })
+	tasks.Go(func() {
+		s.keep(ctx, &task{what: "past days", pace: intake.Pace{Every: 15 * time.Minute}, look: s.fill}, publish, 0)
+	})
 	if len(s.config.Watch) > 0 {
-		tasks.Go(func() { s.keep(ctx, &task{what: "watch", every: s.config.WatchEvery, look: s.watch}, publish, 0) })
+		tasks.Go(func() {
+			s.keep(ctx, &task{what: "watch", pace: intake.Pace{Every: s.config.WatchEvery}, look: s.watch}, publish, 0)
+		})
 	}
 	tasks.Wait()
 	return nil
 }
 
-// A task is one way of looking for filings.
+// A task is one way of looking for filings. Its look returns how long EDGAR asks to be left
+// alone, and errUnchanged if all that was asked for is as it was.
 type task struct {
-	what  string
-	every time.Duration
-	look  func(context.Context, flows.Publish) error
+	what string
+	pace intake.Pace
+	look func(context.Context, flows.Publish) (asked time.Duration, err error)
 
 	failures int
 	state    string // what the log said last: empty for all is well, or the result of a failed look
 }
+
+var errUnchanged = errors.New("nothing has changed")
 
 // longest is the longest pause after failures, but for a refusal.
 const longest = time.Hour
@@ -58,23 +65,23 @@ func (s *source) keep(ctx context.Context, t *task, publish flows.Publish, wait 
 
 // poll looks once and returns how long to wait before the next time.
 func (s *source) poll(ctx context.Context, t *task, publish flows.Publish) time.Duration {
-	err := t.look(ctx, publish)
+	fresh, err := t.look(ctx, publish)
 	if ctx.Err() != nil {
 		return 0
 	}
 	result, asked := resultOf(err)
 	intake.Polls.WithLabelValues(s.name, result).Inc()
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnchanged) {
 		t.failures++
 		if result != "not_published" { // which is not EDGAR's fault
 			s.Failed(err)
 		}
 		s.turn(t, result, err)
-		return max(fetch.Backoff(t.failures, t.every, longest), asked)
+		return max(fetch.Backoff(t.failures, t.pace.Every, longest), asked)
 	}
 	t.failures = 0
 	s.turn(t, "", nil)
-	return t.every
+	return t.pace.Next(time.Now(), fresh)
 }
 
 // turn logs a change of state, and nothing while it stays the same.
@@ -108,6 +115,8 @@ func resultOf(err error) (result string, asked time.Duration) {
 	switch {
 	case err == nil:
 		return "ok", 0
+	case errors.Is(err, errUnchanged):
+		return "not_modified", 0
 	case errors.As(err, &refused):
 		return "refused", refused.Wait()
 	case errors.As(err, &failed):
@@ -127,33 +136,41 @@ func resultOf(err error) (result string, asked time.Duration) {
 }
 
 // publish hands items over that were not published yet, the oldest first, and remembers
-// those that are durable.
-func (s *source) publish(ctx context.Context, to flows.Publish, items []*news.Item) error {
+// those that are durable. Of more than most it takes the newest and returns how many are left.
+func (s *source) publish(ctx context.Context, to flows.Publish, items []*news.Item, most int) (left int, err error) {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	defer s.seen.Rotate()
-	items = slices.Clone(items)
-	slices.Reverse(items) // what comes in the order of the feed has the newest first
-	slices.SortStableFunc(items, func(a, b *news.Item) int { return a.Published.Compare(b.Published) })
-	var messages []*flows.Message
-	for i, it := range items {
+	fresh := s.fresh(items)
+	left = max(0, len(fresh)-most)
+	for some := range slices.Chunk(fresh[left:], 100) {
+		messages := make([]*flows.Message, len(some))
+		for i, it := range some {
+			messages[i] = flows.NewMessage("", it)
+		}
+		if err := to(ctx, messages...); err != nil {
+			return left, publishError{fmt.Errorf("publish %d filings: %w", len(messages), err)}
+		}
+		for _, it := range some {
+			s.seen.Add(it.Key)
+		}
+		intake.Items.WithLabelValues(s.name).Add(float64(len(some)))
+	}
+	return left, nil
+}
+
+// fresh returns those of items, in the order of the feed, that were not published yet: with
+// their keys, the oldest first.
+func (s *source) fresh(items []*news.Item) (fresh []*news.Item) {
+	for _, it := range slices.Backward(items) {
 		it.Source = s.name
 		it.Key = news.KeyOf(it)
 		if !s.seen.Has(it.Key) {
-			messages = append(messages, flows.NewMessage("", it))
-		}
-		if len(messages) == 100 || len(messages) > 0 && i == len(items)-1 {
-			if err := to(ctx, messages...); err != nil {
-				return publishError{fmt.Errorf("publish %d filings: %w", len(messages), err)}
-			}
-			for _, m := range messages {
-				s.seen.Add(m.Item.Key)
-			}
-			intake.Items.WithLabelValues(s.name).Add(float64(len(messages)))
-			messages = nil
+			fresh = append(fresh, it)
 		}
 	}
-	return nil
+	intake.OldestFirst(fresh)
+	return fresh
 }
 
 // patience is how long the store is waited for.

@@ -21,11 +21,12 @@ const watchBack = 24 * time.Hour
 var errNoCompany = errors.New("the answer is no list of a company's filings")
 
 // watch looks at the companies of the watch list.
-func (s *source) watch(ctx context.Context, publish flows.Publish) error {
+func (s *source) watch(ctx context.Context, publish flows.Publish) (asked time.Duration, err error) {
 	if err := s.companies.Refresh(ctx); err != nil && s.companies.Size() == 0 {
-		return err // without the list nobody knows whom to ask for
+		return 0, err // without the list nobody knows whom to ask for
 	}
 	var faults []error
+	changed := false
 	for _, ticker := range s.config.Watch {
 		cik := s.companies.CIK(ticker)
 		if cik == "" {
@@ -37,23 +38,28 @@ func (s *source) watch(ctx context.Context, publish flows.Publish) error {
 		}
 		err := s.watchOne(ctx, publish, cik)
 		var refused *client.RefusedError
-		if ctx.Err() != nil || errors.As(err, &refused) {
-			return err
-		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil || errors.As(err, &refused):
+			return 0, err
+		case err != nil && !errors.Is(err, errUnchanged):
 			faults = append(faults, fmt.Errorf("watch %s: %w", ticker, err))
 		}
+		changed = changed || err == nil
 	}
-	return errors.Join(faults...)
+	if len(faults) == 0 && !changed {
+		return 0, errUnchanged
+	}
+	return 0, errors.Join(faults...)
 }
 
+// watchOne looks at one company.
 func (s *source) watchOne(ctx context.Context, publish flows.Publish, cik string) error {
 	answer, err := s.client.Company(ctx, cik, s.versions[cik])
 	switch {
 	case err != nil:
 		return err
 	case answer.NotModified:
-		return nil
+		return errUnchanged
 	case answer.Cut != nil:
 		return cutError{answer.Cut}
 	}
@@ -80,7 +86,8 @@ func (s *source) watchOne(ctx context.Context, publish flows.Publish, cik string
 			newest = later(newest, e.accepted)
 		}
 	}
-	if err := s.publish(ctx, publish, fold(entries, s.companies)); err != nil {
+	left, err := s.publish(ctx, publish, fold(entries, s.companies), s.config.MaxItems)
+	if err != nil || left > 0 { // the next look brings them again
 		return err
 	}
 	if newest.After(ground) {

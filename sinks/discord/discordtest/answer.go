@@ -63,6 +63,7 @@ var texts = map[int]struct {
 }{
 	10003:  {404, "Unknown Channel"},
 	10004:  {404, "Unknown Guild"},
+	10007:  {404, "Unknown Member"},
 	10008:  {404, "Unknown Message"},
 	10015:  {404, "Unknown Webhook"},
 	20016:  {429, "This action cannot be performed due to slowmode rate limit."},

@@ -103,7 +103,7 @@
 //
 // # Not modelled
 //
-// The gateway, permissions one by one, files, stickers, polls, forwards, components
+// The gateway, what permissions forbid (a [Guild] only tells them), files, stickers, polls, forwards, components
 // v2, modals, forum channels, integer nonces, reactions, archiving by itself, slow
 // clients, several addresses, and limits that adapt to the load. Nothing is kept
 // on disk: a test that kills the program under test keeps the Server alive.

@@ -219,7 +219,7 @@ func (s *Server) read(c *call) answer {
 }
 
 func (s *Server) get(c *call) answer {
-	return ok(map[string]any{"id": c.PathValue("channel"), "type": 0, "name": "alerts"})
+	return ok(s.channel(c.PathValue("channel")))
 }
 
 func (s *Server) me(c *call) answer {

@@ -15,6 +15,7 @@ type Config struct {
 	Token    string          // of the only bot accepted; any bot if empty
 	Channels []string        // that exist; any if empty
 	Rooms    map[string]Room // what is particular about a channel
+	Guild    *Guild          // the server whose channels they are; nil for direct messages
 	Webhooks []Webhook       // that exist
 
 	Creates       Limit         // of one bot in one channel
@@ -49,6 +50,8 @@ type Room struct {
 	Creates, Edits, Writes Limit
 	Slowmode               time.Duration // between two messages of one author, code 20016
 	Announcements          Limit         // of edits in an announcement channel, code 20022
+	Overwrites             []Overwrite   // what the channel allows and denies
+	Parent                 string        // the channel of a thread
 }
 
 // Realistic returns a Config with the limits that are documented or were
@@ -152,6 +155,8 @@ type route struct {
 var routes = map[string]map[string]route{
 	http.MethodGet: {
 		"/users/@me":                             {"me", false, (*Server).me},
+		"/guilds/{guild}":                        {"guild", false, (*Server).guild},
+		"/guilds/{guild}/members/{user}":         {"member", false, (*Server).member},
 		"/channels/{channel}":                    {"get", false, (*Server).get},
 		"/channels/{channel}/messages/{message}": {"read", false, (*Server).read},
 		"/webhooks/{webhook}/{token}":            {"get webhook", true, (*Server).getWebhook},

@@ -29,6 +29,9 @@ func (r *resources) Operator() (*operator.Operator, error) {
 		if r.runs && r.told.Channel != "" {
 			setup.Poster = operator.NewDiscord(r.told, http.DefaultTransport.(*http.Transport).Clone())
 		}
+		if r.calls != nil { // a replay counts what it would have told
+			setup.Poster = pageCounter{&r.pages}
+		}
 		o := operator.NewWith(setup, r.Notes, r.log)
 		return o, o.Close, nil
 	})

@@ -16,6 +16,7 @@ import (
 	"catalyst/flows"
 	"catalyst/internal/replay"
 	"catalyst/internal/sqlite"
+	"catalyst/stages/tickers"
 )
 
 // replayOptions are the flags of a replay.
@@ -30,6 +31,9 @@ type replayOptions struct {
 	compare, failIf     string
 	json, html, effects string
 	most                int
+	fault               string
+	faults              *replay.Faults // of the run
+	script              *replay.Script // of fault, or of a scenario; nil is nothing goes wrong
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -45,13 +49,14 @@ func (a *app) replayCommand() *cobra.Command {
 		Example: "  pipeline replay examples/sample.jsonl\n" +
 			"  pipeline replay --topic news.raw --from 2h --speed 60 --html report.html\n" +
 			"  pipeline replay --compare stricter.yaml yesterday.jsonl\n" +
-			"  pipeline replay --fail-if 'p99_alert_ms > 100 || lost > 0' incident.jsonl",
+			"  pipeline replay --fault outage.yaml --fail-if 'p99_alert_ms > 100 || lost > 0' incident.jsonl",
 		RunE: func(c *cobra.Command, args []string) error { return a.replay(c.Context(), o, args) },
 	}
+	c.AddCommand(a.scenariosCommand())
 	f := c.Flags()
 	f.StringVar(&o.speed, "speed", "max", "seconds of history in one: 1, 6, 60, or max")
 	f.Uint64Var(&o.seed, "seed", 1, "chooses what made-up models answer, how long they take and when they fail")
-	f.StringVar(&o.sinks, "sinks", "record", "real posts; record keeps in --effects what would have been shown; drop does not")
+	f.StringVar(&o.sinks, "sinks", "record", "real posts; stand has discord sinks post to a stand-in on this machine; record keeps in --effects what would have been shown; drop does not")
 	f.StringVar(&o.llm, "llm", "fake", "real asks the models; fake makes answers up by a keyword rule; recorded gives those of the recording")
 	f.DurationVar(&o.latency, "llm-latency", 900*time.Millisecond, "what half of the made-up answers take at most")
 	f.Float64Var(&o.errors, "llm-errors", 0, "share of made-up calls that give no answer of use, 0 to 1")
@@ -62,6 +67,7 @@ func (a *app) replayCommand() *cobra.Command {
 	f.StringVar(&o.to, "to", "", "end before this time, or with this position")
 	f.StringVar(&o.compare, "compare", "", "run this pipeline on the same history too, and show what it changes")
 	f.StringVar(&o.failIf, "fail-if", "", "exit with 1 if this holds of the figures, as 'lost > 0 || p99_alert_ms > 100'")
+	f.StringVar(&o.fault, "fault", "", "have go wrong what this script says; see docs/replay.md")
 	f.StringVar(&o.json, "json", "", "write the report as JSON to this file; - is standard output, instead of the text")
 	f.StringVar(&o.html, "html", "", "write the report as one HTML page to this file")
 	f.StringVar(&o.effects, "effects", "", "write what sinks were given to this file, as JSON lines")
@@ -75,6 +81,14 @@ func (a *app) replay(ctx context.Context, o replayOptions, files []string) (err 
 	speed, condition, err := o.check(files)
 	if err != nil {
 		return err
+	}
+	if o.fault != "" {
+		if o.script, err = replay.ReadScript(o.fault); err != nil {
+			return usageError{err}
+		}
+		if err := o.suits(); err != nil {
+			return err
+		}
 	}
 	env, err := a.environment()
 	if err != nil {
@@ -101,8 +115,12 @@ func (a *app) replay(ctx context.Context, o replayOptions, files []string) (err 
 		pipelines = append(pipelines, o.compare)
 	}
 	for _, file := range pipelines { // a fault of the second is not found out after minutes
-		if _, _, err := a.readPipeline(file, env); err != nil {
+		plan, r, err := a.readPipeline(file, env)
+		if err != nil {
 			return err
+		}
+		if err := o.knows(plan, r); err != nil {
+			return fmt.Errorf("%s with %s: %w", file, o.fault, err)
 		}
 	}
 	var reports []*replay.Report
@@ -139,7 +157,7 @@ func (o *replayOptions) check(files []string) (speed float64, condition replay.C
 	for _, flag := range []struct {
 		name, value string
 		known       []string
-	}{{"--sinks", o.sinks, []string{"real", "record", "drop"}}, {"--llm", o.llm, []string{"real", "fake", "recorded"}}} {
+	}{{"--sinks", o.sinks, []string{"real", "stand", "record", "drop"}}, {"--llm", o.llm, []string{"real", "fake", "recorded"}}} {
 		if !slices.Contains(flag.known, flag.value) {
 			fault("%s %q is none of %v", flag.name, flag.value, flag.known)
 		}
@@ -199,11 +217,24 @@ func (a *app) replayOne(ctx context.Context, o replayOptions, file string, env f
 	if r.log, err = a.logger(); err != nil {
 		return nil, err
 	}
+	if o.script != nil {
+		if h, o.faults, err = o.script.Over(h); err != nil {
+			return nil, usageError{fmt.Errorf("%s: %w", o.fault, err)}
+		}
+	}
 	bar := a.progressBar(filepath.Base(file))
+	sinks, stand, err := o.sinksOf()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stand.close()) }()
 	run := replay.New(h, replay.Options{
-		Speed: speed, RealSinks: o.sinks == "real", RealModels: o.llm == "real", Shown: effects.shown(file), Progress: bar.show,
+		Speed: speed, RealSink: sinks, Faults: o.faults, RealModels: o.llm == "real", Shown: effects.shown(file), Progress: bar.show,
 	})
 	notes := r.isolate(plan, run, folder, o)
+	if o.faults != nil {
+		r.lost = o.faults.Lost
+	}
 	if o.llm != "real" {
 		standIns(r, o, h)
 	}
@@ -211,6 +242,8 @@ func (a *app) replayOne(ctx context.Context, o replayOptions, file string, env f
 	bar.clear()
 	done = errors.Join(done, r.close()) // which books the last calls
 	rep := run.Report(r.calls)
+	rep.Figures.Pages = int(r.pages.Load())
+	stand.fill(&rep.Figures)
 	rep.File, rep.Pipeline, rep.Seed, rep.Models, rep.Sinks = file, plan.Name, o.seed, o.llm, o.sinks
 	if h.Rejected > 0 {
 		notes = append(notes, fmt.Sprintf("%d lines are no items, the first one: %v", h.Rejected, h.Why))
@@ -227,7 +260,7 @@ func (r *resources) isolate(plan *flows.Plan, run *replay.Run, folder string, o 
 	url := "sqlite://" + databaseIn(folder)
 	plan.Broker, plan.Store, plan.Engine.Migrate = url, url, true
 	b := run.Server.Broker()
-	r.broker.value, r.broker.closer = b, b.Close
+	r.broker.value, r.broker.closer = run.Broker(b), b.Close
 	r.clock, r.calls = run.Clock.Now, new(replay.Calls)
 	r.told.Channel = "" // nobody is told of a replay
 	if o.fetch {
@@ -235,6 +268,10 @@ func (r *resources) isolate(plan *flows.Plan, run *replay.Run, folder string, o 
 	}
 	for _, segment := range plan.Segments {
 		for i, spec := range segment.Stages {
+			if c, ok := spec.Config.(tickers.Config); ok {
+				c.Contact = "" // EDGAR's list of companies is not asked for
+				segment.Stages[i].Config = c
+			}
 			if spec.Kind.Name == "fetch_filing" {
 				segment.Stages[i] = passBy(spec)
 				notes = append(notes, spec.Name+" asked nobody: items went on with the text they came with (--fetch asks)")

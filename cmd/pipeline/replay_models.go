@@ -15,10 +15,11 @@ import (
 // standIns puts a stand-in in the place of every provider that is enabled: a replay needs
 // no keys, and which ones there are changes nothing.
 func standIns(r *resources, o replayOptions, h *replay.History) {
-	reply := replay.Fake{Seed: o.seed, Latency: o.latency, Errors: o.errors}.Reply
+	var reply replay.Reply = replay.Fake{Seed: o.seed, Latency: o.latency, Errors: o.errors}.Reply
 	if o.llm == "recorded" {
 		reply = replay.NewRecorded(h).Reply
 	}
+	reply = o.faults.Models(reply)
 	for i, spec := range r.providers {
 		build := spec.Kind.New
 		r.providers[i].Kind.New = func(b *flows.Build, c any) (llm.Provider, error) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -52,8 +53,10 @@ type resources struct {
 	runs   bool            // this process runs the pipeline: it may post to the operator
 
 	// Of a replay; nil otherwise.
-	clock func() time.Time // of stores in files, limits and budgets
-	calls *replay.Calls    // the book of costs
+	clock func() time.Time        // of stores in files, limits and budgets
+	calls *replay.Calls           // the book of costs
+	lost  func(what string) error // the fault of a connection that a script has cut
+	pages atomic.Int64            // what the operator would have been told to mend
 
 	tape *tape // records what models answer; nil where nobody wants that
 
@@ -194,7 +197,7 @@ func (r *resources) besideBroker() (beside, error) {
 			if err != nil {
 				return nil, nil, err
 			}
-			return s, s.Close, nil
+			return r.lossyBeside(s), s.Close, nil
 		}
 		s, err := redisstore.Open(r.plan.Broker, r.plan.Name)
 		if err != nil {
@@ -218,7 +221,7 @@ func (r *resources) inStore() (records, error) {
 			if err != nil {
 				return nil, nil, err
 			}
-			return s, s.Close, nil
+			return r.lossyRecords(s), s.Close, nil
 		}
 		if r.plan.Engine.Migrate {
 			if _, err := postgres.Migrate(ctx, r.plan.Store); err != nil {

@@ -13,7 +13,8 @@ type Clock struct {
 
 	mu     sync.Mutex
 	now    time.Time
-	timers []*timer // the next one first
+	ahead  time.Duration // of now, for who asks for the time
+	timers []*timer      // the next one first
 	held   int
 }
 
@@ -31,11 +32,27 @@ func NewClock(at time.Time, changed func()) *Clock {
 	return &Clock{now: at.UTC(), changed: changed}
 }
 
-// Now is where the clock stands.
+// Now is the time that the pipeline is told.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.now.Add(c.ahead)
+}
+
+// Steady is where the clock would stand if nobody had set it: timers, and the times of what
+// is replayed, go by it.
+func (c *Clock) Steady() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.now
+}
+
+// Jump sets the clock, by so much, as an operator or a time server does. Nothing that waits
+// comes sooner or later for it.
+func (c *Clock) Jump(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += by
 }
 
 // AfterFunc implements flows.Clock. Of two for the same time the first goes first.
@@ -72,7 +89,7 @@ func (c *Clock) Held() int {
 	return c.held
 }
 
-// Next is when something next waits for the clock; false if nothing does.
+// Next is when something next waits for the clock, by [Clock.Steady]; false if nothing does.
 func (c *Clock) Next() (time.Time, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +99,7 @@ func (c *Clock) Next() (time.Time, bool) {
 	return c.timers[0].at, true
 }
 
-// Turn turns the clock to a time, if it is not there yet. It calls nobody: Fire what
+// Turn turns the clock to a time by [Clock.Steady], if it is not there yet. It calls nobody: Fire what
 // comes before first.
 func (c *Clock) Turn(to time.Time) {
 	c.mu.Lock()

@@ -38,6 +38,7 @@ const (
 type Event struct {
 	At      time.Time
 	payload []byte // JSON: a million items should fit into memory
+	poll    int    // events of one poll come at once; 0 comes alone
 }
 
 // Item returns the item as its source had it: what stages add is theirs to add again.
@@ -146,7 +147,7 @@ func (h *History) Add(at, otherwise time.Time, payload []byte) error {
 	if at.IsZero() && len(h.Events) > 0 {
 		at = h.Events[len(h.Events)-1].At
 	}
-	h.Events = append(h.Events, Event{at.UTC(), payload})
+	h.Events = append(h.Events, Event{At: at.UTC(), payload: payload})
 	return nil
 }
 

@@ -77,7 +77,7 @@ func (a *Answer) reply() (llm.Response, error) {
 type Stand struct {
 	ProviderName, ModelName string
 	Bounds                  llm.Limits
-	Reply                   func(name string, r llm.Request) (llm.Response, error)
+	Reply                   Reply
 }
 
 func (s *Stand) Name() string       { return s.ProviderName }
@@ -92,6 +92,9 @@ func (s *Stand) Complete(ctx context.Context, r llm.Request) (llm.Response, erro
 	response, err := s.Reply(s.ProviderName, r)
 	if err == nil && r.Timeout > 0 && response.Latency > r.Timeout {
 		return llm.Response{Latency: r.Timeout}, llm.Errorf(llm.Timeout, "no complete answer in time (%v)", r.Timeout)
+	}
+	if err == nil && r.FirstToken > 0 && response.FirstToken > r.FirstToken {
+		return llm.Response{Latency: r.FirstToken}, llm.Errorf(llm.FirstToken, "nothing came in time (%v)", r.FirstToken)
 	}
 	if response.Model == "" {
 		response.Model = s.ModelName

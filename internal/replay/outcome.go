@@ -14,33 +14,33 @@ import (
 
 // An Outcome is what became of one item. All of it is the same each time.
 type Outcome struct {
-	N       int       `json:"n"` // of the history, from 0
-	At      time.Time `json:"at"`
-	Source  string    `json:"source,omitempty"`
-	Key     string    `json:"key,omitempty"`
-	Title   string    `json:"title,omitempty"`
-	Tickers []string  `json:"tickers,omitempty"`
+	N       int       `json:"n" expr:"n"` // of the history, from 0
+	At      time.Time `json:"at" expr:"at"`
+	Source  string    `json:"source,omitempty" expr:"source"`
+	Key     string    `json:"key,omitempty" expr:"key"`
+	Title   string    `json:"title,omitempty" expr:"title"`
+	Tickers []string  `json:"tickers,omitempty" expr:"tickers"`
 
-	Fate   string `json:"fate"`            // delivered, dropped, poisoned, parked, lost
-	Stage  string `json:"stage,omitempty"` // that decided
-	Reason string `json:"reason,omitempty"`
+	Fate   string `json:"fate" expr:"fate"`             // delivered, dropped, poisoned, parked, lost
+	Stage  string `json:"stage,omitempty" expr:"stage"` // that decided
+	Reason string `json:"reason,omitempty" expr:"reason"`
 
-	Alerted     bool    `json:"alerted"`
-	Verdict     string  `json:"verdict,omitempty"` // bullish, bearish, neutral, unavailable
-	Score       float64 `json:"score,omitempty"`
-	Confidence  float64 `json:"confidence,omitempty"`
-	Provider    string  `json:"provider,omitempty"`
-	Model       string  `json:"model,omitempty"`
-	CachedFrom  string  `json:"cached_from,omitempty"` // key of the item that was analysed
-	Similarity  float64 `json:"similarity,omitempty"`
-	TokensIn    int     `json:"tokens_in,omitempty"`
-	TokensOut   int     `json:"tokens_out,omitempty"`
-	NanoDollars int64   `json:"nano_dollars,omitempty"`
+	Alerted     bool    `json:"alerted" expr:"alerted"`
+	Verdict     string  `json:"verdict,omitempty" expr:"verdict"` // bullish, bearish, neutral, unavailable
+	Score       float64 `json:"score,omitempty" expr:"score"`
+	Confidence  float64 `json:"confidence,omitempty" expr:"confidence"`
+	Provider    string  `json:"provider,omitempty" expr:"provider"`
+	Model       string  `json:"model,omitempty" expr:"model"`
+	CachedFrom  string  `json:"cached_from,omitempty" expr:"cached_from"` // key of the item that was analysed
+	Similarity  float64 `json:"similarity,omitempty" expr:"similarity"`
+	TokensIn    int     `json:"tokens_in,omitempty" expr:"tokens_in"`
+	TokensOut   int     `json:"tokens_out,omitempty" expr:"tokens_out"`
+	NanoDollars int64   `json:"nano_dollars,omitempty" expr:"nano_dollars"`
 
 	// From its arrival, in the time of the replay: what it waited for a batch, and what
 	// the model took.
-	AlertMS   int64 `json:"alert_ms,omitempty"`
-	VerdictMS int64 `json:"verdict_ms,omitempty"`
+	AlertMS   int64 `json:"alert_ms,omitempty" expr:"alert_ms"`
+	VerdictMS int64 `json:"verdict_ms,omitempty" expr:"verdict_ms"`
 }
 
 // The fates of an item.
@@ -62,6 +62,8 @@ type track struct {
 	alertOwn   time.Duration
 	verdictOwn time.Duration
 	judged     bool
+	waiting    bool          // sinks were told that its analysis is not there yet, or will not come
+	waitingFor time.Duration // after it had arrived
 }
 
 // A Tracker follows items through a pipeline. Its methods may be called concurrently.
@@ -77,16 +79,17 @@ type Tracker struct {
 
 const idPrefix = "replay-"
 
-// begin returns the ID under which an item is published.
-func (t *Tracker) begin(item *news.Item) string {
+// begin returns the ID under which an item is published that came at a time; its delays
+// count from when it arrived.
+func (t *Tracker) begin(item *news.Item, at, arrived time.Time) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := len(t.tracks)
 	t.tracks = append(t.tracks, &track{
 		Outcome: Outcome{
-			N: n, At: item.Received, Source: item.Source, Key: item.Key, Title: clip(item.Title, 120), Tickers: item.Tickers, Fate: Lost,
+			N: n, At: at, Source: item.Source, Key: item.Key, Title: clip(item.Title, 120), Tickers: item.Tickers, Fate: Lost,
 		},
-		began: time.Now(), arrived: t.clock(),
+		began: time.Now(), arrived: arrived,
 	})
 	return idPrefix + strconv.Itoa(n)
 }
@@ -111,6 +114,7 @@ func (t *Tracker) settled(topic string, m *flows.Message, o flows.Outcome) {
 		return
 	}
 	tr.Key = cmp.Or(tr.Key, m.Item.Key)
+	tr.Tickers = m.Item.Tickers
 	switch {
 	case o.Fate == flows.Dropped:
 		tr.end(Dropped, o.Stage, o.Reason)
@@ -144,6 +148,15 @@ func (t *Tracker) shown(m *flows.Message) {
 		tr.alertOwn = time.Since(tr.began)
 	}
 	tr.judge(t, m.Item.Analysis)
+}
+
+// told books that sinks were told of a message without an analysis.
+func (t *Tracker) told(m *flows.Message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if tr := t.of(m.ID); tr != nil && !tr.waiting {
+		tr.waiting, tr.waitingFor = true, t.clock().Sub(tr.arrived)
+	}
 }
 
 // judge books a verdict, once.

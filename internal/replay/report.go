@@ -73,6 +73,22 @@ type Figures struct {
 	Memory      float64 `json:"max_mem_mb" expr:"max_mem_mb"`
 	Slowest     string  `json:"slowest_stage" expr:"slowest_stage"`
 	Changed     int     `json:"changed" expr:"changed"` // by the other pipeline, with --compare
+
+	// Of the replay's time alone, so that they are the same each time.
+	AlertWait   float64 `json:"max_alert_wait_ms" expr:"max_alert_wait_ms"`
+	VerdictWait float64 `json:"max_verdict_wait_ms" expr:"max_verdict_wait_ms"`
+	ToldWait    float64 `json:"max_told_wait_ms" expr:"max_told_wait_ms"`
+
+	Told   int            `json:"told" expr:"told"`     // items of which sinks were told that no analysis comes, or not yet
+	Pages  int            `json:"pages" expr:"pages"`   // what the operator was told to mend
+	Asked  map[string]int `json:"asked" expr:"asked"`   // calls by provider
+	Failed map[string]int `json:"failed" expr:"failed"` // of them, that gave no answer of use
+
+	// Of --sinks stand.
+	Posts   int `json:"posts" expr:"posts"`               // messages created
+	Edits   int `json:"edits" expr:"edits"`               // and edited
+	Twice   int `json:"posted_twice" expr:"posted_twice"` // alerts that were shown a second time
+	Refused int `json:"posts_refused" expr:"posts_refused"`
 }
 
 // A Stage is what one stage, boundary or sink did.
@@ -128,12 +144,15 @@ func (r *Run) Report(calls *Calls) *Report {
 	f.AlertP50, f.AlertP95, f.AlertP99, f.AlertMax = alert.P50, alert.P95, alert.P99, alert.Max
 	f.VerdictP50, f.VerdictP95, f.VerdictP99, f.VerdictMax = verdict.P50, verdict.P95, verdict.P99, verdict.Max
 	rep.Slices = r.series.slices
+	f.Asked, f.Failed = map[string]int{}, map[string]int{}
 	f.Depth, f.Age = r.series.depth, milliseconds(r.series.age)
 
 	rep.Providers = calls.use(func(store.Call) bool { return true })
 	var nano int64
 	for _, u := range rep.Providers {
 		f.Calls += u.Calls
+		f.Asked[u.Name] += u.Calls
+		f.Failed[u.Name] += u.Calls - u.OK
 		f.CallsFailed += u.Calls - u.OK
 		f.TokensIn += int(u.TokensIn)
 		f.TokensOut += int(u.TokensOut)
@@ -172,7 +191,13 @@ func (f *Figures) count(t *track, dedupes map[string]bool) {
 	}
 	if t.Alerted {
 		f.Alerted++
+		f.AlertWait = max(f.AlertWait, float64(t.AlertMS))
 	}
+	if t.waiting {
+		f.Told++
+		f.ToldWait = max(f.ToldWait, milliseconds(t.waitingFor))
+	}
+	f.VerdictWait = max(f.VerdictWait, float64(t.VerdictMS))
 	switch {
 	case t.CachedFrom != "":
 		f.Cached++

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"catalyst/flows"
+	"catalyst/internal/broker"
 	"catalyst/internal/broker/memory"
 	"catalyst/internal/intake"
 )
@@ -18,8 +19,11 @@ type Options struct {
 	// Speed is how many seconds of history pass in one of the time of day; 0 is as fast
 	// as can be.
 	Speed float64
-	// RealSinks has sinks do what they do; otherwise what they are given is taken.
-	RealSinks bool
+	// RealSink says which sinks do what they do, and may change their configuration; what
+	// the others are given is taken. Nil is none.
+	RealSink func(*flows.Spec[flows.Sink]) bool
+	// Faults are what goes wrong; nil is nothing. They are of one run.
+	Faults *Faults
 	// RealModels says that models are asked: their answers take the time of day.
 	RealModels bool
 	// Shown, if not nil, is told of each message that a sink was given, from several
@@ -51,6 +55,7 @@ type Run struct {
 	wake    chan struct{} // something may have come to rest
 
 	published   int
+	back        time.Time // when the connection to the broker was last there again
 	series      *series
 	load        []Load
 	began       time.Time
@@ -69,8 +74,12 @@ func New(h *History, o Options) *Run {
 	}
 	r.Clock = NewClock(first, r.rouse)
 	r.series = newSeries(first, last)
-	r.Server.Now, r.Server.Changed = r.Clock.Now, r.rouse
-	r.tracker = &Tracker{clock: r.Clock.Now, modelsWait: o.RealModels}
+	r.Server.Now, r.Server.Changed = r.Clock.Steady, r.rouse
+	r.tracker = &Tracker{clock: r.Clock.Steady, modelsWait: o.RealModels}
+	if o.Faults != nil {
+		o.Faults.now = r.Clock.Steady
+		o.Faults.jumps(r.Clock)
+	}
 	return r
 }
 
@@ -96,7 +105,7 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, log *slog.Logger) (err e
 	r.tracker.final = own.Segments[len(own.Segments)-1].Topic
 	b := r.Server.Broker()
 	defer func() { err = errors.Join(err, b.Close()) }()
-	e, err := flows.New(&own, b, log)
+	e, err := flows.New(&own, r.Broker(b), log)
 	if err != nil {
 		return err
 	}
@@ -108,6 +117,14 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, log *slog.Logger) (err e
 	r.interrupted = ctx.Err() != nil
 	r.segments, r.steps = e.Stats()
 	return errors.Join(err, r.readPoison(b, own.Poison))
+}
+
+// Broker returns b, which loses its connection if the script says so.
+func (r *Run) Broker(b broker.Broker) broker.Broker {
+	if r.options.Faults == nil {
+		return b
+	}
+	return lossy{b, r.Clock, r.options.Faults}
 }
 
 // readPoison books what was poisoned.
@@ -129,19 +146,26 @@ func (r *Run) readPoison(b *memory.Broker, topic string) error {
 	}
 }
 
-// Run implements [flows.Source]: it publishes the history, item by item.
+// Run implements [flows.Source]: it publishes the history, item by item, and what one poll
+// brought at once.
 func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
-	began, first := time.Now(), r.Clock.Now()
-	for _, e := range r.history.Events {
-		if err := r.turn(ctx, e.At, began, first); err != nil {
+	began, first := time.Now(), r.Clock.Steady()
+	for rest := r.history.Events; len(rest) > 0; {
+		var poll []Event
+		poll, rest = nextPoll(rest)
+		at := poll[0].At
+		if err := r.turn(ctx, at, began, first); err != nil {
 			return err
 		}
-		lag, err := r.pace(ctx, e.At, began, first)
+		lag, err := r.pace(ctx, at, began, first)
 		if err != nil {
 			return err
 		}
-		r.Clock.Turn(e.At)
-		if err := r.publish(ctx, e, publish); err != nil {
+		r.Clock.Turn(at)
+		if err := r.reconnect(ctx, began, first); err != nil {
+			return err
+		}
+		if err := r.publish(ctx, poll, publish); err != nil {
 			return err
 		}
 		if err := r.rest(ctx); err != nil {
@@ -150,6 +174,33 @@ func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
 		r.progress(began, first, lag)
 	}
 	return r.turn(ctx, time.Time{}, began, first)
+}
+
+// nextPoll divides events into what comes at once and the rest.
+func nextPoll(events []Event) (poll, rest []Event) {
+	n := 1
+	for events[0].poll != 0 && n < len(events) && events[n].poll == events[0].poll {
+		n++
+	}
+	return events[:n], events[n:]
+}
+
+// reconnect waits until there is a connection to the broker, as a source does.
+func (r *Run) reconnect(ctx context.Context, began, first time.Time) error {
+	for {
+		back := r.options.Faults.back(Topics)
+		if back.IsZero() {
+			return nil
+		}
+		if err := r.turn(ctx, back, began, first); err != nil {
+			return err
+		}
+		if _, err := r.pace(ctx, back, began, first); err != nil {
+			return err
+		}
+		r.Clock.Turn(back)
+		r.back = back
+	}
 }
 
 // turn lets everything go on that waits for a time before to, and where to is zero,
@@ -189,15 +240,32 @@ func (r *Run) pace(ctx context.Context, at, began, first time.Time) (time.Durati
 	}
 }
 
-func (r *Run) publish(ctx context.Context, e Event, publish flows.Publish) error {
-	item, err := e.Item()
-	if err != nil {
-		return fmt.Errorf("item %d: %w", r.published, err) // it was one when it was read
+// publishAtOnce is how many items sources publish at once.
+const publishAtOnce = 100
+
+func (r *Run) publish(ctx context.Context, events []Event, publish flows.Publish) error {
+	ahead := r.Clock.Now().Sub(r.Clock.Steady())
+	for chunk := range slices.Chunk(events, publishAtOnce) {
+		var messages []*flows.Message
+		for _, e := range chunk {
+			item, err := e.Item()
+			if err != nil {
+				return fmt.Errorf("item %d: %w", r.published, err) // it was one when it was read
+			}
+			item.Received = e.At.Add(ahead)
+			intake.Prepare(item, "replay")
+			arrived := r.Clock.Steady()
+			if e.At.Before(r.back) { // it had to wait for the broker
+				arrived = e.At
+			}
+			messages = append(messages, flows.NewMessage(r.tracker.begin(item, e.At, arrived), item))
+			r.published++
+		}
+		if err := publish(ctx, messages...); err != nil {
+			return err
+		}
 	}
-	intake.Prepare(item, "replay")
-	m := flows.NewMessage(r.tracker.begin(item), item)
-	r.published++
-	return publish(ctx, m)
+	return nil
 }
 
 // rest waits until the pipeline has nothing to do that does not wait for the clock.
@@ -212,7 +280,7 @@ func (r *Run) rest(ctx context.Context) error {
 		owed, before := r.Server.Owed()
 		held := r.Clock.Held()
 		if _, after := r.Server.Owed(); owed == held && before == after {
-			r.series.queue(r.Clock.Now(), owed, r.Server.Oldest())
+			r.series.queue(r.Clock.Steady(), owed, r.Server.Oldest())
 			return ctx.Err()
 		}
 		select {
@@ -221,7 +289,7 @@ func (r *Run) rest(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(20 * time.Millisecond):
 			if now := time.Now(); now.After(moved) {
-				r.Clock.Turn(r.Clock.Now().Add(now.Sub(moved)))
+				r.Clock.Turn(r.Clock.Steady().Add(now.Sub(moved)))
 				moved = now
 			}
 		}
@@ -232,7 +300,7 @@ func (r *Run) progress(began, first time.Time, lag time.Duration) {
 	if r.options.Progress == nil {
 		return
 	}
-	p := Progress{Done: r.published, Total: len(r.history.Events), At: r.Clock.Now(), Lag: lag, Took: time.Since(began), Left: -1}
+	p := Progress{Done: r.published, Total: len(r.history.Events), At: r.Clock.Steady(), Lag: lag, Took: time.Since(began), Left: -1}
 	if r.options.Speed > 0 {
 		last := r.history.Events[p.Total-1].At
 		p.Left = max(0, time.Duration(float64(last.Sub(first))/r.options.Speed)-p.Took+lag)

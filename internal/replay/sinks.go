@@ -14,9 +14,13 @@ type watched struct {
 	real    flows.Sink // nil: what comes is taken and nobody sees it
 	shown   func(sink string, announced bool, m *flows.Message)
 	name    string
+	faults  *Faults
 }
 
 func (w *watched) Deliver(ctx context.Context, batch []*flows.Message) error {
+	if err := w.faults.sink(w.name); err != nil {
+		return err
+	}
 	if w.real != nil {
 		if err := w.real.Deliver(ctx, batch); err != nil {
 			return err
@@ -42,6 +46,9 @@ func (w *watched) took(batch []*flows.Message, announced bool) {
 type watchedAnnouncer struct{ watched }
 
 func (w *watchedAnnouncer) Announce(ctx context.Context, batch []*flows.Message) error {
+	if err := w.faults.sink(w.name); err != nil {
+		return err
+	}
 	if a, ok := w.real.(flows.Announcer); ok {
 		if err := a.Announce(ctx, batch); err != nil {
 			return err
@@ -67,6 +74,7 @@ func (w *watched) Close() error {
 }
 
 func (w *watched) Report(ctx context.Context, m *flows.Message, o flows.Outcome) error {
+	w.tracker.told(m)
 	if r, ok := w.real.(flows.Reporter); ok {
 		return r.Report(ctx, m, o)
 	}
@@ -75,14 +83,14 @@ func (w *watched) Report(ctx context.Context, m *flows.Message, o flows.Outcome)
 
 // watch returns spec with its sink watched, or with one in its place.
 func (o *Options) watch(t *Tracker, spec flows.Spec[flows.Sink]) flows.Spec[flows.Sink] {
-	build, config := spec.Kind.New, spec.Config
+	build := spec.Kind.New
 	spec.Kind.New = func(b *flows.Build, _ any) (flows.Sink, error) {
-		w := watched{tracker: t, shown: o.Shown, name: spec.Name}
-		if !o.RealSinks {
+		w := watched{tracker: t, shown: o.Shown, name: spec.Name, faults: o.Faults}
+		if o.RealSink == nil || !o.RealSink(&spec) {
 			return &watchedAnnouncer{w}, nil
 		}
 		var err error
-		if w.real, err = build(b, config); err != nil {
+		if w.real, err = build(b, spec.Config); err != nil {
 			return nil, err
 		}
 		if _, able := w.real.(flows.Announcer); able {

@@ -416,12 +416,14 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestWithoutAKeyItIsOff(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end()
 	half := Defaults
 	half.Key = "id"
 	for _, c := range []Config{Defaults, half} {
 		var log bytes.Buffer
 		s, err := Kind(nil).New(&flows.Build{Name: "alpaca", Logger: slog.New(slog.NewTextHandler(&log, nil))}, c)
-		if err != nil || s.Run(t.Context(), nil) != nil || !strings.Contains(log.String(), "ALPACA_KEY") {
+		if err != nil || s.Run(ended, nil) != nil || !strings.Contains(log.String(), "ALPACA_KEY") {
 			t.Errorf("%v, logged %s", err, &log)
 		}
 	}

@@ -151,9 +151,11 @@ func TestAKeyThatIsUsedUpIsLeftAlone(t *testing.T) {
 }
 
 func TestWithoutAKeyItIsOff(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end()
 	var log bytes.Buffer
 	s, err := Kind().New(&flows.Build{Name: "finnhub", Logger: slog.New(slog.NewTextHandler(&log, nil))}, Defaults)
-	if err != nil || s.Run(t.Context(), nil) != nil || !strings.Contains(log.String(), "FINNHUB_KEY") {
+	if err != nil || s.Run(ended, nil) != nil || !strings.Contains(log.String(), "FINNHUB_KEY") {
 		t.Errorf("%v, logged %s", err, &log)
 	}
 }

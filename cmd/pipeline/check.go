@@ -27,8 +27,9 @@ func (a *app) checkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "check", Short: "Connect to everything the pipeline needs and say how it fares", Args: noArguments,
 		Long: "Connects to broker, store, Discord, the models' servers and every source, as `run` would, and says\n" +
-			"what it finds: versions, permissions, models, what waits in the topics, how old the news are. It\n" +
-			"posts, publishes and asks no model anything. With faults it exits with 1.",
+			"what it finds: versions, permissions, dimensions of vectors, models, what waits in the topics, how old\n" +
+			"the news are. It posts and publishes nothing and asks no model for a verdict; an embedder is asked for\n" +
+			"the vector of one word. With faults it exits with 1.",
 		Example: "  pipeline check\n  pipeline check --format json",
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if format != "text" && format != "json" {
@@ -56,7 +57,7 @@ func (a *app) checkCommand() *cobra.Command {
 
 // A finding is what one check found.
 type finding struct {
-	What   string `json:"what"`   // broker, store, topic, sink, provider, source
+	What   string `json:"what"`   // broker, store, topic, cache, sink, provider, source
 	Name   string `json:"name"`   // by its name in pipeline.yaml
 	Status string `json:"status"` // ok, warning, off, fault
 	Detail string `json:"detail,omitempty"`
@@ -72,7 +73,7 @@ type checks struct {
 const checkTime = 20 * time.Second
 
 func (k *checks) all(ctx context.Context) {
-	for _, check := range []func(context.Context){k.broker, k.store, k.topics, k.sinks, k.providers, k.sources} {
+	for _, check := range []func(context.Context){k.broker, k.store, k.topics, k.caches, k.sinks, k.providers, k.sources} {
 		check(ctx)
 	}
 }
@@ -192,16 +193,29 @@ func (k *checks) sinks(ctx context.Context) {
 			k.add("sink", spec.Name, "", err)
 			continue
 		}
-		if checker, ok := sink.(flows.Checker); ok {
-			ctx, cancel := context.WithTimeout(ctx, checkTime)
-			err = checker.Check(ctx)
-			cancel()
-		}
+		detail, err := look(ctx, sink)
 		if closer, ok := sink.(flows.Closer); ok {
 			err = errors.Join(err, closer.Close())
 		}
-		k.add("sink", spec.Name, "", err)
+		k.add("sink", spec.Name, detail, err)
 	}
+}
+
+// An inspector is a sink that can find out more than a [flows.Checker], and tell it.
+type inspector interface {
+	Inspect(ctx context.Context) (found string, err error)
+}
+
+func look(ctx context.Context, sink flows.Sink) (found string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	switch sink := sink.(type) {
+	case inspector:
+		return sink.Inspect(ctx)
+	case flows.Checker:
+		return "", sink.Check(ctx)
+	}
+	return "", nil
 }
 
 func (k *checks) build(name string) *flows.Build {

@@ -34,7 +34,10 @@ func TestCheck(t *testing.T) {
 		io.WriteString(w, `{"data":[{"id":"small-model"}]}`)
 	}))
 	defer models.Close()
-	discord := discordtest.New(discordtest.Config{Channels: []string{"42"}})
+	discord := discordtest.New(discordtest.Config{
+		Channels: []string{"42", "44"}, Guild: &discordtest.Guild{ID: "7", Everyone: 1<<10 | 1<<11 | 1<<14 | 1<<16},
+		Rooms: map[string]discordtest.Room{"44": {Overwrites: []discordtest.Overwrite{{ID: "7", Deny: 1 << 14}}}},
+	})
 	front := httptest.NewServer(discord)
 	defer front.Close()
 
@@ -50,6 +53,7 @@ sources:
 stages: [dedupe]
 sinks:
   - discord: {token: any.token.there, channel: "42", base_url: "`+front.URL+`"}
+  - discord: {name: mute, token: any.token.there, channel: "44", base_url: "`+front.URL+`"}
   - discord: {name: elsewhere, token: any.token.there, channel: "43", base_url: "`+front.URL+`"}
 providers:
   - openai: {base_url: "`+models.URL+`", model: small-model}
@@ -75,7 +79,7 @@ http: off
 	for name, want := range map[string][2]string{
 		"topic news.raw": {"ok", "0 waiting"}, "topic news.poison": {"ok", "0 in poison"},
 		"source good": {"ok", "1 entries, the newest 1h0m"}, "source broken": {"fault", "403"}, "source finnhub": {"off", "FINNHUB_KEY"},
-		"sink discord": {"ok", ""}, "sink elsewhere": {"fault", ""},
+		"sink discord": {"ok", "42: may View Channel, Send Messages"}, "sink mute": {"fault", "allow it Embed Links"}, "sink elsewhere": {"fault", ""},
 		"provider openai": {"ok", "small-model"}, "provider other": {"fault", "large-model"}, "provider gemini": {"off", ""},
 	} {
 		if f := got[name]; f.Status != want[0] || !strings.Contains(f.Detail, want[1]) {

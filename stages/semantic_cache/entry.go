@@ -85,6 +85,19 @@ func (s *stage) entryOf(item *news.Item) (e entry, ok bool) {
 	return e, true
 }
 
+// EmbedderOf returns the ID of the embedder whose vectors a namespace of the store has; empty
+// where texts must be equal, and for what is no such namespace.
+func EmbedderOf(namespace string) string {
+	parts := strings.Split(namespace, "/")
+	if len(parts) < 5 || parts[0] != "news" { // news/language/embedder/version/digest
+		return ""
+	}
+	if id := strings.Join(parts[2:len(parts)-2], "/"); id != "exact" {
+		return id
+	}
+	return ""
+}
+
 // article is the part of an item that tells the story: title and lead.
 func article(item *news.Item) string {
 	text := item.Summary

@@ -4,7 +4,9 @@
 // The dedupe stage drops what another message has told, and keeps what it saw. By the time a
 // verdict is there, so are most of those: this stage writes them into Seen, and where one
 // comes from a better source, its headline, its address and its source take the place of the
-// item's, which then stands in Seen. The item's key stays.
+// item's, which then stands in Seen. The item's key stays, and with it the alert. What
+// stands behind this stage is told the new source: sinks that are told apart by source (`when`)
+// want sources left empty, or the alert of one would be completed by another.
 //
 // # Second delivery
 //

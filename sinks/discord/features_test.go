@@ -431,9 +431,10 @@ func TestASummaryIsPostedBeforeTheEnd(t *testing.T) {
 func TestCorrections(t *testing.T) {
 	first := &news.Item{Key: "guid:wire|1", Title: "Acme Reports Results for Q3"}
 	for name, item := range map[string]*news.Item{
-		"by headline": {Key: "guid:wire|2", Title: "CORRECTING and REPLACING: Acme Reports Results for Q3"},
-		"by key":      {Key: "guid:wire|2", Title: "Acme again", Amends: "guid:wire|1"},
-		"of nothing":  {Key: "guid:wire|2", Title: "CORRECTED: Somebody Else Reports"},
+		"by headline":         {Key: "guid:wire|2", Title: "CORRECTING and REPLACING: Acme Reports Results for Q3"},
+		"by key":              {Key: "guid:wire|2", Title: "Acme again", Amends: "guid:wire|1"},
+		"of nothing":          {Key: "guid:wire|2", Title: "CORRECTED: Somebody Else Reports"},
+		"of what was dropped": {Key: "guid:wire|2", Title: "Acme again", Amends: "guid:wire|9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBench(t, discordtest.Config{}, testConfig(), func(t *testing.T, b *bench) {
@@ -446,7 +447,7 @@ func TestCorrections(t *testing.T) {
 					t.Fatalf("%d messages, want 2", len(messages))
 				}
 				want := messages[0].ID
-				if name == "of nothing" {
+				if strings.HasPrefix(name, "of ") {
 					want = ""
 				}
 				if got := messages[1].ReplyTo; got != want {

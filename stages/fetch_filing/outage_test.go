@@ -100,8 +100,8 @@ func TestAHangingEDGARIsNotWaitedForAgain(t *testing.T) {
 				t.Errorf("wait %v: %+v, want %v", wait, m.Outcome(), want)
 			}
 		}
-		if n := hangs.Load(); n != 1 || strings.Count(log.String(), "edgar_does_not_answer") != 1 {
-			t.Errorf("wait %v: asked %d times, want once and said so:\n%s", wait, n, log)
+		if n := hangs.Load(); n > 1 || strings.Count(log.String(), "edgar_does_not_answer") != 1 {
+			t.Errorf("wait %v: asked %d times, want once at most, and said so:\n%s", wait, n, log)
 		}
 	}
 }

@@ -16,7 +16,7 @@
 // # When it does not work
 //
 // An alert does not wait for who else had the news. While the store is down items go on as
-// they came, and that is counted.
+// they came, and that is counted; one that does not answer is waited for now and then.
 package alsoseen
 
 import (
@@ -32,6 +32,7 @@ import (
 	"catalyst/internal/config"
 	"catalyst/internal/metrics"
 	"catalyst/internal/news"
+	"catalyst/internal/outage"
 	"catalyst/internal/store"
 )
 
@@ -59,7 +60,10 @@ func Kind(stories func() (store.Stories, error)) flows.StageKind {
 		Knobs:   flows.Knobs{Timeout: 5 * time.Second},
 		After:   []string{"dedupe"},
 	}, Config{}, func(b *flows.Build, c Config) (flows.Stage, error) {
-		return &stage{stories: stories, sources: c.Sources, log: b.Logger}, nil
+		return &stage{
+			stories: stories, sources: c.Sources, log: b.Logger,
+			guard: outage.Guard{Patience: 2 * time.Second, Rest: 10 * time.Second},
+		}, nil
 	})
 }
 
@@ -69,6 +73,7 @@ type stage struct {
 	stories func() (store.Stories, error)
 	sources []string
 	log     *slog.Logger
+	guard   outage.Guard
 	down    atomic.Bool
 }
 
@@ -92,15 +97,18 @@ func (s *stage) Process(ctx context.Context, batch []*flows.Message) ([]*flows.M
 	return slices.Clone(batch), nil
 }
 
-func (s *stage) sightings(ctx context.Context, ids []string) ([][]store.Sighting, error) {
-	stories, err := s.stories()
-	if err != nil {
-		return nil, err
-	}
-	found, err := stories.Sightings(ctx, ids)
-	if err == nil && len(found) != len(ids) {
-		err = fmt.Errorf("sightings of %d items for %d", len(found), len(ids))
-	}
+func (s *stage) sightings(ctx context.Context, ids []string) (found [][]store.Sighting, err error) {
+	_, err = s.guard.Do(ctx, func(ctx context.Context) error {
+		stories, err := s.stories()
+		if err != nil {
+			return err
+		}
+		found, err = stories.Sightings(ctx, ids)
+		if err == nil && len(found) != len(ids) {
+			err = fmt.Errorf("sightings of %d items for %d", len(found), len(ids))
+		}
+		return err
+	})
 	return found, err
 }
 

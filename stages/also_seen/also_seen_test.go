@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,11 +19,15 @@ import (
 // seenBy is what a store has of each message; its errors are those of a store.
 type seenBy struct {
 	store.Stories
-	of  map[string][]store.Sighting
-	err error
+	of    map[string][]store.Sighting
+	err   error
+	hangs bool
 }
 
 func (s seenBy) Sightings(ctx context.Context, ids []string) ([][]store.Sighting, error) {
+	if s.hangs {
+		<-ctx.Done()
+	}
 	if err := errors.Join(ctx.Err(), s.err); err != nil {
 		return nil, err
 	}
@@ -121,6 +126,21 @@ func TestAnAlertDoesNotWaitForTheStore(t *testing.T) {
 	if out, err := build(t, seenBy{}).Process(late, []*flows.Message{flows.NewMessage("m", item())}); err != nil || len(out) != 1 {
 		t.Errorf("it takes too long: %d went on, error %v", len(out), err)
 	}
+}
+
+// A store that hangs costs the first verdict two seconds, and the next ones nothing.
+func TestAStoreThatHangsIsWaitedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, start := build(t, seenBy{hangs: true}), time.Now()
+		for range 5 {
+			if out, err := s.Process(t.Context(), []*flows.Message{flows.NewMessage("m", item())}); err != nil || len(out) != 1 {
+				t.Errorf("%d went on, error %v", len(out), err)
+			}
+		}
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("five verdicts waited %v, want 2s", took)
+		}
+	})
 }
 
 func TestConfig(t *testing.T) {

@@ -31,6 +31,8 @@ type Message struct {
 	work     context.Context // of that step: ends when the process must stop now
 	returned bool
 
+	payload []byte // of Item, until that is decoded
+
 	// alone: it goes in batches of its own, because it failed before. What a batch
 	// fails of may be one message's doing, and the others must not share its end.
 	alone bool

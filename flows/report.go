@@ -45,8 +45,8 @@ func (r *reporter) tell(s *segment, wm *message.Message, o Outcome) {
 	if len(r.sinks) == 0 {
 		return
 	}
-	m, err := s.decode(wm)
-	if err != nil {
+	m := receive(wm)
+	if err := s.decode(m); err != nil {
 		return // there is nothing to show
 	}
 	select {

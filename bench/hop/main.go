@@ -36,6 +36,7 @@ func main() {
 	flag.IntVar(&h.n, "n", 50_000, "messages in the stream")
 	flag.IntVar(&h.rounds, "rounds", 5, "how often each is measured")
 	flag.DurationVar(&h.paced, "paced", 3*time.Second, "how long messages come at each rate")
+	flag.StringVar(&h.built, "pipeline", "", "programs to measure instead of building one, as old,new: two versions can be compared")
 	flag.StringVar(&h.only, "only", "", "contestants to measure, as plain,pipeline; empty is all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -58,6 +59,7 @@ type hop struct {
 	n, rounds int
 	paced     time.Duration
 	only      string
+	built     string
 
 	client   *redis.Client
 	folder   string
@@ -137,11 +139,16 @@ func (h *hop) contestants(ctx context.Context) (all []contestant, err error) {
 		}
 	}
 	if chosen("pipeline") {
-		program, err := contest.Build(ctx, h.folder, ".", "./cmd/pipeline", "pipeline")
-		if err != nil {
-			return nil, err
+		programs := strings.Split(h.built, ",")
+		if h.built == "" {
+			if programs[0], err = contest.Build(ctx, h.folder, ".", "./cmd/pipeline", "pipeline"); err != nil {
+				return nil, err
+			}
 		}
-		all = append(all, contestant{"pipeline", h.configured(program, "pipeline", ourFile, "run", "--log-level", "error", "-f")})
+		for _, program := range programs {
+			name := filepath.Base(program)
+			all = append(all, contestant{name, h.configured(program, name, ourFile, "run", "--log-level", "error", "-f")})
+		}
 	}
 	if chosen("bento") || chosen("bento-unbatched") {
 		fmt.Fprintln(os.Stderr, "building Bento; the first time takes a minute")

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cross bench fuzz generate fmt lint services stop
+.PHONY: help run build test race cross bench bench-compare fuzz generate fmt lint services stop
 
 # This platform is built and vetted by the tests themselves.
 PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -11,7 +11,7 @@ BENCH    ?= .
 with-services = services=$$(scripts/services.sh start) && eval "$$services" &&
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## play the shipped sample through pipeline.yaml: no service, no key, no network
 	go run ./cmd/pipeline demo
@@ -34,6 +34,9 @@ cross: ## build the binary, and vet the code and its tests, for each platform we
 
 bench: ## run the benchmarks (BENCH=regexp picks some)
 	@$(with-services) go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m ./...
+
+bench-compare: ## one hop against go-redis, watermill-redisstream and Bento; what an item costs (bench/README.md)
+	@$(with-services) go run ./bench/hop && go run ./cmd/pipeline bench --runs 3 --items 1000,10000,100000
 
 fuzz: ## run each fuzz test for FUZZTIME (20s)
 	@set -e; for pkg in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \

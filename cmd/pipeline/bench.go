@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,10 +21,10 @@ import (
 
 // benchOptions are the flags of a load test.
 type benchOptions struct {
-	items, broker, format, baseline string
-	rate                            float64
-	runs                            int
-	mix                             load.Mix
+	items, broker, format, baseline, profile string
+	rate                                     float64
+	runs                                     int
+	mix                                      load.Mix
 
 	sizes []int // what items says
 	input string
@@ -56,11 +57,12 @@ func (a *app) benchCommand() *cobra.Command {
 	f.Float64Var(&o.mix.Noise, "noise", o.mix.Noise, "share of the others that are of no interest")
 	f.StringVar(&o.format, "format", "text", "text or json")
 	f.StringVar(&o.baseline, "baseline", "", "compare with what --format json wrote before")
+	f.StringVar(&o.profile, "cpuprofile", "", "write where the time goes to this file, for go tool pprof")
 	return c
 }
 
 // bench is the whole command.
-func (a *app) bench(ctx context.Context, o benchOptions, files []string) error {
+func (a *app) bench(ctx context.Context, o benchOptions, files []string) (err error) {
 	if err := o.check(files); err != nil {
 		return err
 	}
@@ -74,6 +76,17 @@ func (a *app) bench(ctx context.Context, o benchOptions, files []string) error {
 	}
 	if a.logLevel == "info" {
 		a.logLevel = "error" // what is slow or fails is in the report
+	}
+	if o.profile != "" {
+		f, err2 := os.Create(o.profile)
+		if err2 != nil {
+			return usage("--cpuprofile: %w", err2)
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	runs := make([][]*load.Report, len(o.sizes))
 	var fault error

@@ -148,7 +148,11 @@ func TestBenchOfAFile(t *testing.T) {
 	if _, err = benched(t, "-f", pipeline, "--broker", "memory", "--items", "5", "--baseline", before, sample); err == nil {
 		t.Error("a baseline of another size was compared with")
 	}
-	out, err = benched(t, "-f", pipeline, "--broker", "memory", "--items", "10,20", "--runs", "3")
+	profile := filepath.Join(t.TempDir(), "cpu.prof")
+	out, err = benched(t, "-f", pipeline, "--broker", "memory", "--items", "10,20", "--runs", "3", "--cpuprofile", profile)
+	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
+		t.Errorf("the profile: %v", err)
+	}
 	if err != nil || !strings.Contains(out, "of the first") || strings.Count(out, "1.00×") < 1 {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -131,7 +131,7 @@ func init() {
 	for _, kind := range []string{exact, near} {
 		duplicates.WithLabelValues(kind)
 	}
-	for _, guard := range likeness.Guards() {
+	for _, guard := range append(likeness.Guards(), wording) {
 		guarded.WithLabelValues(guard)
 	}
 }

@@ -125,10 +125,11 @@ type Rule struct {
 type Headline struct {
 	store.Arrival
 
-	words []uint64
-	facts *likeness.Facts // read when first needed
-	again bool            // it tells a story anew
-	first bool            // no earlier one tells the same
+	words   []uint64
+	facts   *likeness.Facts   // read when first needed
+	wording *likeness.Wording // likewise
+	again   bool              // it tells a story anew
+	first   bool              // no earlier one tells the same
 }
 
 // Read reads the headline of an arrival.
@@ -146,13 +147,27 @@ func (h *Headline) said() likeness.Facts {
 	return *h.facts
 }
 
+// wording is the guard against a word in place of another: "lung" and "breast", "files for"
+// and "emerges from".
+const wording = "wording"
+
+func (h *Headline) worded() likeness.Wording {
+	if h.wording == nil {
+		w := likeness.WordingOf(plain(h.Text))
+		h.wording = &w
+	}
+	return *h.wording
+}
+
 // Same tells whether b, who came later, be it that it was received before, tells the same story as a. Where only their facts
-// tell them apart it names the guard of package likeness that says so.
+// or a word tell them apart it names the guard that says so.
 func (r Rule) Same(a, b *Headline) (same bool, guard string) {
 	if b.again || b.At.Sub(a.At).Abs() >= r.Window || alike(a.words, b.words) < r.Similarity {
 		return false, ""
 	}
-	guard = a.said().Differs(b.said())
+	if guard = a.said().Differs(b.said()); guard == "" && a.worded().Exchanged(b.worded()) {
+		guard = wording
+	}
 	return guard == "", guard
 }
 

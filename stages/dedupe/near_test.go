@@ -158,7 +158,7 @@ func TestAmendmentsPassAndAreLinked(t *testing.T) {
 func TestTheFirstIsCompared(t *testing.T) {
 	c := DefaultConfig
 	c.Near.Similarity = 0.6
-	titles := []string{"alpha bravo charlie delta echo foxtrot", "alpha bravo charlie delta echo golf", "alpha bravo charlie delta hotel golf"}
+	titles := []string{"alpha bravo charlie delta echo", "alpha bravo charlie delta echo foxtrot golf", "alpha bravo charlie foxtrot golf"}
 	shared := &memory{}
 	s := build(t, shared, c)
 	var got []string

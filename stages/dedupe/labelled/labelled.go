@@ -3,6 +3,7 @@ package labelled
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,8 @@ type Set struct {
 type Pair struct {
 	Same bool
 	A, B string
+	// Apart: the stage does not compare them, as they are about other companies.
+	Apart bool
 
 	a, b *dedupe.Headline
 }
@@ -40,15 +43,19 @@ type Headline struct {
 	read *dedupe.Headline
 }
 
-// Read reads either of
+// Read reads one of
 //
 //	label ⇥ text ⇥ text        (or label ⇥ id ⇥ id ⇥ text ⇥ text), where label is 1 or 0
 //	title,story,timestamp,…    CSV with these columns and perhaps tickers; milliseconds or RFC 3339
+//	{"same":true,"a":{…},"b":{…}}   two items, of which title and tickers count, as `pipeline eval cache` has them
 //
 // Lines that begin with # and a line of column names before the pairs are left out.
 func Read(text string) (*Set, error) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	first, _, _ := strings.Cut(text, "\n")
+	if strings.HasPrefix(first, "{") {
+		return readItems(text)
+	}
 	if strings.Contains(first, "\t") || strings.HasPrefix(first, "#") {
 		return readPairs(text)
 	}
@@ -70,6 +77,24 @@ func readPairs(text string) (*Set, error) {
 	}
 	if len(s.Pairs) == 0 {
 		return nil, errors.New("no pair is labelled")
+	}
+	return s, nil
+}
+
+func readItems(text string) (*Set, error) {
+	s := &Set{}
+	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		var wire struct {
+			Same *bool
+			A, B news.Item
+		}
+		if err := json.Unmarshal([]byte(line), &wire); err != nil || wire.Same == nil || wire.A.Title == "" || wire.B.Title == "" {
+			return nil, fmt.Errorf("line %d: want an object with same, a and b, which have titles", i+1)
+		}
+		group := dedupe.Group(&wire.A)
+		s.Pairs = append(s.Pairs, Pair{
+			Same: *wire.Same, A: wire.A.Title, B: wire.B.Title, Apart: group == "" || group != dedupe.Group(&wire.B),
+		})
 	}
 	return s, nil
 }
@@ -186,6 +211,9 @@ func pairs(all []Pair, rule dedupe.Rule) Point {
 	p := Point{Similarity: rule.Similarity}
 	for _, pair := range all {
 		same, guard := rule.Same(pair.a, pair.b)
+		if pair.Apart {
+			same, guard = false, ""
+		}
 		p.count(same, guard, pair.Same, pair.Same)
 	}
 	return p

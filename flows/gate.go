@@ -163,7 +163,6 @@ type Outage struct {
 	Dependency string
 	Err        error
 	Since      time.Time
-	NextTry    time.Time
 }
 
 // outage returns the outage that keeps the gate closed; nil if it is open.
@@ -173,5 +172,5 @@ func (g *gate) outage() *Outage {
 	if !g.closed {
 		return nil
 	}
-	return &Outage{Dependency: g.dependency, Err: g.err, Since: g.since, NextTry: g.until}
+	return &Outage{Dependency: g.dependency, Err: g.err, Since: g.since}
 }

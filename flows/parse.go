@@ -22,8 +22,8 @@ type Catalog struct {
 // Read is given its value, or nil where the key is missing, and returns the names that
 // components may refer to.
 type Section struct {
-	Key, Doc string
-	Read     func(r *config.Reader, value *yaml.Node) (names []string)
+	Key  string
+	Read func(r *config.Reader, value *yaml.Node) (names []string)
 }
 
 // A Ref is a name in a component's configuration that must exist elsewhere in the file.

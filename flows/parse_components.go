@@ -99,7 +99,7 @@ func identityOf(k *Knobs) any { return &k.Identity }
 // readSpec reads one component. A disabled one is not looked at any further: what
 // it requires need not even be set.
 func readSpec[T any](p *parser, kind Kind[T], word string, element, value *yaml.Node, knobs func(*Knobs) any, seen *names) Spec[T] {
-	spec := Spec[T]{Kind: kind, Knobs: kind.Knobs, At: fmt.Sprintf("%s:%d:%d", p.Doc.File, element.Line, element.Column)}
+	spec := Spec[T]{Kind: kind, Knobs: kind.Knobs}
 	spec.Name = word
 	if p.disabled(value, &spec.Knobs.Identity) {
 		if spec.Knobs.Name != "" {

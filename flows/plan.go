@@ -39,7 +39,6 @@ type Spec[T any] struct {
 	Name   string // unique in the file
 	Config any    // of the type of Kind.Config
 	Knobs  Knobs  // with the kind's defaults filled in
-	At     string // its place in the file, as file:line:col
 }
 
 // Enabled reports whether the file does not disable the component.

@@ -73,10 +73,10 @@ func catalog(r *resources) flows.Catalog {
 			topic.Kind(r.Broker),
 		},
 		Sections: []flows.Section{
-			{Key: "providers", Doc: "language models, which llm_router names in its tiers", Read: r.readProviders},
-			{Key: "llm", Doc: "budget, prices and prompts of the language models", Read: r.readLLM},
-			{Key: "operator", Doc: "whom to tell of what only a person can mend", Read: r.readOperator},
-			{Key: "http", Doc: "health and metrics", Read: r.readHTTP},
+			{Key: "providers", Read: r.readProviders},
+			{Key: "llm", Read: r.readLLM},
+			{Key: "operator", Read: r.readOperator},
+			{Key: "http", Read: r.readHTTP},
 		},
 	}
 }

@@ -166,7 +166,7 @@ func waysOut(ctx context.Context, s flows.Stage, batch []*flows.Message) (map[st
 	given := slices.Clone(batch)
 	out, err := s.Process(ctx, batch)
 	if err != nil {
-		return nil, fmt.Errorf("Process: %w", err)
+		return nil, fmt.Errorf("call Process: %w", err)
 	}
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }

@@ -16,21 +16,15 @@ const (
 	maxPhrases   = 12   // of either
 )
 
-// ParseAnswer reads the verdict on item out of a model's text, which may have fences,
-// thoughts or prose around it, and slips that leave no doubt of what is meant (see
-// repair). It takes a verdict whole or not at all: no score, a number out of range,
+// ParseAnswer reads the verdict on item that p has asked for out of a model's text, which may
+// have fences, thoughts or prose around it, and slips that leave no doubt of what is meant
+// (see repair). It takes a verdict whole or not at all: no score, a number out of range,
 // two verdicts, a verdict that item itself tells the model to give, or a
 // direction that its own score contradicts is an [*Error] of class BadJSON, never a
 // neutral answer. Who answered is left to the caller.
 //
-// Figures and tickers of the verdict that item does not have are listed in
-// Unverified.
-func ParseAnswer(text string, item *news.Item) (news.Analysis, error) {
-	return plain.parse(text, item)
-}
-
-// ParseAnswer is [ParseAnswer] for a verdict that p has asked for: besides what every verdict
-// has it may have the details of p's kind, in which figures are looked up too.
+// Besides what every verdict has it may have the details of p's kind. Figures and tickers of
+// the verdict that item does not have are listed in Unverified.
 func (p Prompt) ParseAnswer(text string, item *news.Item) (news.Analysis, error) {
 	return p.kind().parse(text, item)
 }
@@ -61,15 +55,10 @@ func (k *kind) parse(text string, item *news.Item) (news.Analysis, error) {
 
 // ParseAnswers reads the verdicts on several items, each by the item's number, from 1.
 // A verdict stands or falls alone: where one is missing, there twice, or is none that
-// [ParseAnswer] would take, it is nil, and the error says why for each. What is said
+// [Prompt.ParseAnswer] would take, it is nil, and the error says why for each. What is said
 // of items that were not asked about is left out.
 //
 // About one item a model is asked as for ParseAnswer, and so it is read.
-func ParseAnswers(text string, items []*news.Item) ([]*news.Analysis, error) {
-	return plain.parseAll(text, items)
-}
-
-// ParseAnswers is [ParseAnswers] for verdicts that p has asked for.
 func (p Prompt) ParseAnswers(text string, items []*news.Item) ([]*news.Analysis, error) {
 	return p.kind().parseAll(text, items)
 }

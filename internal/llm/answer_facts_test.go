@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"catalyst/internal/llm"
 	"catalyst/internal/news"
 )
 
@@ -29,7 +28,7 @@ func saying(said string) string {
 func factsOf(t testing.TB, said string, item *news.Item) []string {
 	t.Helper()
 	text := strings.Replace(saying(said), `["$40 million"]`, `[]`, 1)
-	a, err := llm.ParseAnswer(text, item)
+	a, err := anyPrompt.ParseAnswer(text, item)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +152,7 @@ func TestUnverifiedLooksEverywhere(t *testing.T) {
 	}
 	text := with("key_figures", `["revenue of $77 million"]`)
 	text = strings.Replace(text, `["offering"]`, `["an offering of $88 million"]`, 1)
-	a, err := llm.ParseAnswer(text, &news.Item{})
+	a, err := anyPrompt.ParseAnswer(text, &news.Item{})
 	if err != nil {
 		t.Fatal(err)
 	}

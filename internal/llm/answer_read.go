@@ -327,7 +327,7 @@ func (r *reader) bare() (any, error) {
 		return number, nil
 	}
 	if word == "" || strings.ContainsFunc(word, func(c rune) bool {
-		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && strings.IndexRune("/.%+-_ ", c) < 0
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("/.%+-_ ", c)
 	}) {
 		return nil, errBroken
 	}

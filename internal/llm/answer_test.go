@@ -46,11 +46,11 @@ func prompts(t testing.TB) *llm.Prompts {
 // sameVerdict checks that text means what good does.
 func sameVerdict(t *testing.T, text string) {
 	t.Helper()
-	want, err := llm.ParseAnswer(good, &news.Item{})
+	want, err := anyPrompt.ParseAnswer(good, &news.Item{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := llm.ParseAnswer(text, &news.Item{})
+	got, err := anyPrompt.ParseAnswer(text, &news.Item{})
 	if err != nil {
 		t.Errorf("%v", err)
 		return
@@ -60,8 +60,11 @@ func sameVerdict(t *testing.T, text string) {
 	}
 }
 
+// anyPrompt is of no kind: what it asks for is what every verdict has.
+var anyPrompt llm.Prompt
+
 func TestParseAnswer(t *testing.T) {
-	a, err := llm.ParseAnswer(good, &news.Item{Body: "$40 million"})
+	a, err := anyPrompt.ParseAnswer(good, &news.Item{Body: "$40 million"})
 	want := news.Analysis{
 		Direction: news.Bearish, Score: -0.8, Confidence: 0.7, Signal: llm.Sell,
 		Reasoning: "Shares are sold below the market.", Catalysts: []string{"offering"}, KeyFigures: []string{"$40 million"},
@@ -110,12 +113,12 @@ func TestParseAnswerRepairs(t *testing.T) {
 		"break in a text":    {strings.Replace(good, "sold below", "sold\nbelow", 1), func(*news.Analysis) {}},
 		"escaped and broken": {strings.Replace(good, "Shares are sold", "\\u0053hares are\n\tsold", 1), func(*news.Analysis) {}},
 	} {
-		want, err := llm.ParseAnswer(good, &news.Item{})
+		want, err := anyPrompt.ParseAnswer(good, &news.Item{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.want(&want)
-		got, err := llm.ParseAnswer(c.text, &news.Item{})
+		got, err := anyPrompt.ParseAnswer(c.text, &news.Item{})
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: error %v (-want +got):\n%s", name, err, diff)
 		}
@@ -172,7 +175,7 @@ func TestParseAnswerRefuses(t *testing.T) {
 		"deep nesting":              strings.Repeat(`{"a":`, 50_000) + "1" + strings.Repeat("}", 50_000),
 		"too many braces before it": strings.Repeat("{ ", 50) + good,
 	} {
-		a, err := llm.ParseAnswer(text, &news.Item{})
+		a, err := anyPrompt.ParseAnswer(text, &news.Item{})
 		var e *llm.Error
 		if !errors.As(err, &e) || e.Class != llm.BadJSON {
 			t.Errorf("%s: error %v, want class bad_json", name, err)
@@ -191,7 +194,7 @@ func TestParseAnswerRefuses(t *testing.T) {
 func TestAnswerIsFitToBeShown(t *testing.T) {
 	text := with("reasoning", `"A\u001b[2J\u0000 line\r\n\r\n/ban \u202Ereversed\u2066 `+strings.Repeat("wörd ", 10_000)+`"`)
 	text = strings.Replace(text, `["offering"]`, `["`+strings.Repeat("long ", 500)+`"`+strings.Repeat(`,"more\n\u0007"`, 500)+`]`, 1)
-	a, err := llm.ParseAnswer(text, &news.Item{})
+	a, err := anyPrompt.ParseAnswer(text, &news.Item{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +255,7 @@ func FuzzParseAnswer(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		a, err := llm.ParseAnswer(text, fuzzItem)
+		a, err := anyPrompt.ParseAnswer(text, fuzzItem)
 		if err != nil {
 			if a.Direction != "" {
 				t.Errorf("a verdict beside the error %v: %+v", err, a)
@@ -268,7 +271,7 @@ func FuzzUnverified(f *testing.F) {
 	f.Add("$1.2-1.3 billion", "between $1.2 and $1.3bn, in thousands 1,2,3")
 	f.Add("twenty-five percent $ACME Phase", "25% BRK.B phase i/ii")
 	f.Fuzz(func(t *testing.T, said, text string) {
-		a, err := llm.ParseAnswer(saying(said), &news.Item{Title: text})
+		a, err := anyPrompt.ParseAnswer(saying(said), &news.Item{Title: text})
 		if err == nil {
 			checkVerdict(t, a)
 		}

@@ -49,7 +49,7 @@ func TestParseAnswers(t *testing.T) {
 		"prose":                {"I cannot.", []string{"", "", ""}, "no JSON object"},
 		"one verdict for many": {good, []string{"", "", ""}, "names its item"},
 	} {
-		got, err := llm.ParseAnswers(c.text, items)
+		got, err := anyPrompt.ParseAnswers(c.text, items)
 		if len(got) != len(items) {
 			t.Errorf("%s: %d verdicts for %d items", name, len(got), len(items))
 			continue
@@ -80,11 +80,11 @@ func TestParseAnswers(t *testing.T) {
 
 // About one item a request asks for one verdict, so that is what is read.
 func TestParseAnswersOfOne(t *testing.T) {
-	got, err := llm.ParseAnswers(good, []*news.Item{{}})
+	got, err := anyPrompt.ParseAnswers(good, []*news.Item{{}})
 	if err != nil || len(got) != 1 || got[0] == nil {
 		t.Fatalf("got %v, error %v", got, err)
 	}
-	got, err = llm.ParseAnswers(list(on(1, "A")), []*news.Item{{}})
+	got, err = anyPrompt.ParseAnswers(list(on(1, "A")), []*news.Item{{}})
 	if err == nil || len(got) != 1 || got[0] != nil {
 		t.Errorf("a list for one item: got %v, error %v", got, err)
 	}
@@ -93,7 +93,7 @@ func TestParseAnswersOfOne(t *testing.T) {
 // What one item says of another is no fact of the other.
 func TestEachVerdictIsComparedWithItsOwnItem(t *testing.T) {
 	items := []*news.Item{{Title: "Acme raises $30 million"}, {Title: "Tesla (NASDAQ: TSLA)"}}
-	got, err := llm.ParseAnswers(list(on(1, "$TSLA"), on(2, "It raises $30 million.")), items)
+	got, err := anyPrompt.ParseAnswers(list(on(1, "$TSLA"), on(2, "It raises $30 million.")), items)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func FuzzParseAnswers(f *testing.F) {
 	}
 	items := []*news.Item{fuzzItem, {Title: "another"}}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := llm.ParseAnswers(text, items)
+		got, err := anyPrompt.ParseAnswers(text, items)
 		if len(got) != len(items) {
 			t.Fatalf("%d verdicts for %d items", len(got), len(items))
 		}
@@ -149,8 +149,8 @@ func TestAnswersAreReadInLinearTime(t *testing.T) {
 	} {
 		start := time.Now()
 		item := &news.Item{Body: c.body}
-		llm.ParseAnswer(c.text, item)
-		llm.ParseAnswers(c.text, []*news.Item{item, item})
+		anyPrompt.ParseAnswer(c.text, item)
+		anyPrompt.ParseAnswers(c.text, []*news.Item{item, item})
 		if took := time.Since(start); took > 5*time.Second { // most take milliseconds, none half a second
 			t.Errorf("%s: %v", name, took)
 		} else {

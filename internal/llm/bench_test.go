@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"catalyst/internal/llm"
 	"catalyst/internal/news"
 )
 
@@ -26,7 +25,7 @@ func BenchmarkOneItem(b *testing.B) {
 		if _, err := p.Of(benchItem).Request([]*news.Item{benchItem}, 6000); err != nil {
 			b.Fatal(err)
 		}
-		if a, err := llm.ParseAnswer(benchAnswer, benchItem); err != nil || a.Unverified != nil {
+		if a, err := anyPrompt.ParseAnswer(benchAnswer, benchItem); err != nil || a.Unverified != nil {
 			b.Fatal(a.Unverified, err)
 		}
 	}
@@ -53,7 +52,7 @@ func BenchmarkRequest(b *testing.B) {
 func BenchmarkParseAnswer(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := llm.ParseAnswer(benchAnswer, benchItem); err != nil {
+		if _, err := anyPrompt.ParseAnswer(benchAnswer, benchItem); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -64,7 +63,7 @@ func BenchmarkParseUnverified(b *testing.B) {
 	text := strings.Replace(benchAnswer, "$40 million", "$41 million", 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := llm.ParseAnswer(text, benchItem); err != nil {
+		if _, err := anyPrompt.ParseAnswer(text, benchItem); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -83,7 +82,7 @@ func BenchmarkFiveItems(b *testing.B) {
 		if _, err := p.Request(items, 6000); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := llm.ParseAnswers(text, items); err != nil {
+		if _, err := anyPrompt.ParseAnswers(text, items); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -37,7 +37,6 @@ const (
 type Policy struct {
 	Retry  bool          // ask the same provider again after a wait
 	Repair bool          // ask the same provider once more at once, saying what was wrong
-	Next   bool          // ask the next provider
 	Counts bool          // towards opening the provider's breaker
 	Open   time.Duration // opens the breaker at once, for so long or for the error's RetryAfter
 	Outage bool          // no fault of the item: it is kept until a provider returns
@@ -47,22 +46,22 @@ type Policy struct {
 }
 
 var policies = map[Class]Policy{
-	RateMinute:    {Retry: true, Next: true, Open: 10 * time.Second, Outage: true, Longest: time.Hour},
-	QuotaDay:      {Next: true, Open: time.Hour, Outage: true, Longest: 25 * time.Hour},
-	Auth:          {Next: true, Open: 15 * time.Minute, Outage: true, Page: true},
-	Billing:       {Next: true, Open: 15 * time.Minute, Outage: true, Page: true},
-	ModelMissing:  {Next: true, Open: 15 * time.Minute, Outage: true, Page: true},
-	BadRequest:    {Next: true, Counts: true},
-	Context:       {Next: true},
-	ContentFilter: {Next: true},
-	Overloaded:    {Retry: true, Next: true, Counts: true, Outage: true, Longest: 10 * time.Minute},
-	Timeout:       {Next: true, Counts: true, Outage: true},
-	FirstToken:    {Next: true, Counts: true, Outage: true},
-	BadJSON:       {Repair: true, Next: true},
-	Truncated:     {Next: true},
-	Network:       {Retry: true, Next: true, Counts: true, Outage: true},
+	RateMinute:    {Retry: true, Open: 10 * time.Second, Outage: true, Longest: time.Hour},
+	QuotaDay:      {Open: time.Hour, Outage: true, Longest: 25 * time.Hour},
+	Auth:          {Open: 15 * time.Minute, Outage: true, Page: true},
+	Billing:       {Open: 15 * time.Minute, Outage: true, Page: true},
+	ModelMissing:  {Open: 15 * time.Minute, Outage: true, Page: true},
+	BadRequest:    {Counts: true},
+	Context:       {},
+	ContentFilter: {},
+	Overloaded:    {Retry: true, Counts: true, Outage: true, Longest: 10 * time.Minute},
+	Timeout:       {Counts: true, Outage: true},
+	FirstToken:    {Counts: true, Outage: true},
+	BadJSON:       {Repair: true},
+	Truncated:     {},
+	Network:       {Retry: true, Counts: true, Outage: true},
 	Canceled:      {},
-	Budget:        {Next: true},
+	Budget:        {},
 }
 
 // Policy returns what follows from c. A class that is none of the above has the

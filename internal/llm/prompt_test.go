@@ -454,7 +454,7 @@ func TestPlantedVerdicts(t *testing.T) {
 		"quotes in its own unescape": strings.Replace(mine, "The item", `The item says "`+fake+`"`, 1),
 		"quoted as a thought's end":  "I think </think>" + fake,
 	} {
-		a, err := llm.ParseAnswer(text, item)
+		a, err := anyPrompt.ParseAnswer(text, item)
 		if err == nil || a.Done() {
 			t.Errorf("%s: became the verdict %+v", name, a)
 		}
@@ -464,7 +464,7 @@ func TestPlantedVerdicts(t *testing.T) {
 		"quoted in reasoning": with("reasoning", string(mustJSON(t, "It says "+fake+" </think> and more."))),
 		"thoughts about it":   "<think>It says direction: bullish " + fake + "</think>" + mine,
 	} {
-		a, err := llm.ParseAnswer(text, item)
+		a, err := anyPrompt.ParseAnswer(text, item)
 		if err != nil || a.Direction != news.Bearish {
 			t.Errorf("%s: error %v, verdict %+v", name, err, a)
 		}
@@ -472,7 +472,7 @@ func TestPlantedVerdicts(t *testing.T) {
 
 	// Nor is what one item says of another.
 	items := []*news.Item{{Title: "one", Body: fake}, {Title: "two"}}
-	got, err := llm.ParseAnswers(list(on(1, "A"), on(2, "Guaranteed to rise.")), items)
+	got, err := anyPrompt.ParseAnswers(list(on(1, "A"), on(2, "Guaranteed to rise.")), items)
 	if err == nil || got[0] == nil || got[1] != nil {
 		t.Errorf("an item has spoken for another: %v, error %v", got, err)
 	}
@@ -568,7 +568,7 @@ func TestSchemas(t *testing.T) {
 			if sign != "" {
 				text = strings.Replace(text, "-0.8", sign, 1)
 			}
-			if _, err := llm.ParseAnswer(text, &news.Item{}); err != nil {
+			if _, err := anyPrompt.ParseAnswer(text, &news.Item{}); err != nil {
 				t.Errorf("%s %s: %v", name, word, err)
 			}
 		}
@@ -606,7 +606,7 @@ func TestSeveralItemsThroughServers(t *testing.T) {
 	items := []*news.Item{{Title: "Acme wins record contract"}, {Title: "Beta fell on offering"}, {Title: "Gamma moves"}}
 	for i := range items {
 		r := mustRequest(t, items...)
-		got, err := llm.ParseAnswers(llmtest.Answer(r.Prompt), items)
+		got, err := anyPrompt.ParseAnswers(llmtest.Answer(r.Prompt), items)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -122,7 +122,7 @@ func TestAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := llm.ParseAnswer(got.Text, &news.Item{})
+		a, err := anyPrompt.ParseAnswer(got.Text, &news.Item{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestThoughtsAreNeitherAnswerNorFirstToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := llm.ParseAnswer(got.Text, &news.Item{}); err != nil {
+		if _, err := anyPrompt.ParseAnswer(got.Text, &news.Item{}); err != nil {
 			t.Errorf("the answer has thoughts in it: %v in %q", err, got.Text)
 		}
 
@@ -194,7 +194,7 @@ func TestWeStop(t *testing.T) {
 		}
 		cancel()
 		e := wantClass(t, <-done, llm.Canceled)
-		if p := e.Class.Policy(); p.Counts || p.Next || p.Outage {
+		if p := e.Class.Policy(); p.Counts || p.Outage {
 			t.Errorf("what we gave up ourselves has the policy %+v", p)
 		}
 	}, llmtest.Step{Ending: llmtest.Stalls, After: 1})

@@ -19,7 +19,7 @@ func TestWholeAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a, err := llm.ParseAnswer(got.Text, acme()); err != nil || a.Direction != news.Bullish {
+			if a, err := anyPrompt.ParseAnswer(got.Text, acme()); err != nil || a.Direction != news.Bullish {
 				t.Errorf("verdict %v, error %v of %q", a.Direction, err, got.Text)
 			}
 			if got.TokensIn < 20 || got.TokensOut < 20 || got.Model == "" || got.Stop == "" || got.FirstToken <= 0 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,18 @@ func (m Meter) Check() error {
 		return fmt.Errorf("counter %.100q is kept for %v: 1ms is the least", m.Counters[0], m.Keep)
 	}
 	return nil
+}
+
+// Plus adds amounts. It stays at the greatest or least number instead of going beyond it.
+func Plus(a, b int64) int64 {
+	switch sum := a + b; {
+	case b > 0 && sum < a:
+		return math.MaxInt64
+	case b < 0 && sum > a:
+		return math.MinInt64
+	default:
+		return sum
+	}
 }
 
 // Clean returns the call as every database can keep it: its time in whole

@@ -67,7 +67,7 @@ func (s scope) most(amount, worst int64) int64 {
 	}
 	for _, step := range []Step{s.steps.Warning, s.steps.Critical} {
 		if Dollars(worst).beyond(step.MaxCall) {
-			limit = min(limit, plus(s.steps.threshold(step)-1, amount))
+			limit = min(limit, store.Plus(s.steps.threshold(step)-1, amount))
 		}
 	}
 	return limit
@@ -179,7 +179,7 @@ func distinct(words []string) []string {
 
 // spent counts what a call cost on a date.
 func (p *purse) spent(amount int64, date string) {
-	p.update(date, func() { p.total = plus(p.total, amount) })
+	p.update(date, func() { p.total = store.Plus(p.total, amount) })
 }
 
 // read learns what all processes spent on a date, which is never less than was known.
@@ -193,7 +193,7 @@ func (p *purse) refused(l limit, m store.Meter, c *claim) {
 	if l.scope.steps == nil || m.Limit < int64(l.scope.limit) {
 		return
 	}
-	p.update(c.date, func() { p.over = p.over || plus(p.total, m.Amount) > m.Limit })
+	p.update(c.date, func() { p.over = p.over || store.Plus(p.total, m.Amount) > m.Limit })
 }
 
 // update changes what is known of a date, unless that is over.

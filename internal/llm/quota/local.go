@@ -171,7 +171,7 @@ func (l *LocalMeters) believe(counters []string, used []int64, now time.Time) {
 			t = l.of(counter, now)
 			t.keep = keepOf(counter)
 		}
-		t.value, t.read = plus(used[i], t.owed), now
+		t.value, t.read = store.Plus(used[i], t.owed), now
 		if used[i] != 0 {
 			t.expires = now.Add(t.keep)
 		}

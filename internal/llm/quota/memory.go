@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -118,23 +117,11 @@ func (m *memory) full(meter store.Meter, now time.Time) bool {
 		t := m.tallies[meter.Counters[0]]
 		return places >= meter.Limit && (t == nil || t.holders[meter.Holder].IsZero())
 	}
-	over := plus(meter.Amount, -meter.Limit)
+	over := store.Plus(meter.Amount, -meter.Limit)
 	for _, counter := range meter.Counters {
-		over = plus(over, m.value(counter, now))
+		over = store.Plus(over, m.value(counter, now))
 	}
 	return over > 0
-}
-
-// plus stays at the greatest or least number instead of going beyond it.
-func plus(a, b int64) int64 {
-	switch sum := a + b; {
-	case b > 0 && sum < a:
-		return math.MaxInt64
-	case b < 0 && sum > a:
-		return math.MinInt64
-	default:
-		return sum
-	}
 }
 
 // count adds an amount, or does with a holder as Add of [store.Meters] says.
@@ -144,11 +131,11 @@ func (m *memory) count(meter store.Meter, now time.Time, owe bool) {
 		t.place(meter, now)
 		return
 	}
-	t.value = plus(m.value(meter.Counters[0], now), meter.Amount)
+	t.value = store.Plus(m.value(meter.Counters[0], now), meter.Amount)
 	t.keep, t.expires = meter.Keep, now.Add(meter.Keep)
 	t.changes++
 	if owe {
-		t.owed = plus(t.owed, meter.Amount)
+		t.owed = store.Plus(t.owed, meter.Amount)
 		m.owing[meter.Counters[0]] = t
 	}
 }

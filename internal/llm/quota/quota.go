@@ -232,7 +232,7 @@ func (q *Quota) Check(ctx context.Context, a Ask) *llm.Error {
 	for i, m := range c.meters {
 		mine := used[:len(m.Counters)]
 		used = used[len(m.Counters):]
-		if plus(plus(sum(mine), m.Amount), -m.Limit) > 0 {
+		if store.Plus(store.Plus(sum(mine), m.Amount), -m.Limit) > 0 {
 			return a.refuse(q.full(c, i, mine))
 		}
 	}
@@ -269,7 +269,7 @@ func (q *Quota) full(c *claim, i int, used []int64) *llm.Error {
 
 func sum(used []int64) (total int64) {
 	for _, n := range used {
-		total = plus(total, n)
+		total = store.Plus(total, n)
 	}
 	return total
 }

@@ -63,7 +63,7 @@ func (w *window) keep() time.Duration { return 2 * w.span }
 // room is how long it is, from now, until the meter has room for its amount, if nobody
 // takes it before. used is what its counters stand at.
 func (w *window) room(m store.Meter, used []int64, now time.Time) time.Duration {
-	excess := plus(sum(used), m.Amount) - m.Limit
+	excess := store.Plus(sum(used), m.Amount) - m.Limit
 	slot := w.from
 	for _, n := range append(append([]int64(nil), used[1:len(used)-1]...), used[0]) { // by age
 		if excess -= n; excess <= 0 {

@@ -25,7 +25,6 @@ import (
 // concurrent use, and any number of processes may have one on the same server.
 type Store struct {
 	client *redis.Client
-	own    bool // the client, and so its Close
 	prefix string
 }
 
@@ -36,13 +35,6 @@ var (
 	_ store.Meters     = (*Store)(nil)
 	_ store.Notes      = (*Store)(nil)
 )
-
-// New returns the store of a pipeline behind a client that stays the caller's:
-// Close leaves it open. Calls end with their context only if the client has
-// ContextTimeoutEnabled.
-func New(client *redis.Client, pipeline string) *Store {
-	return &Store{client: client, prefix: pipeline}
-}
 
 // Open returns the store of a pipeline on the server at url, such as
 // "redis://:password@host:6379/0", with a client of its own. It does not connect
@@ -55,16 +47,11 @@ func Open(url, pipeline string) (*Store, error) {
 			"and %-encode what is neither letter nor digit in the password")
 	}
 	options.ContextTimeoutEnabled = true // a call ends with its context, even if the server hangs
-	return &Store{client: redis.NewClient(options), own: true, prefix: pipeline}, nil
+	return &Store{client: redis.NewClient(options), prefix: pipeline}, nil
 }
 
-// Close ends the client that Open made.
-func (s *Store) Close() error {
-	if !s.own {
-		return nil
-	}
-	return s.client.Close()
-}
+// Close ends the store's client.
+func (s *Store) Close() error { return s.client.Close() }
 
 // Check connects and says what the server lacks; nil if it is fit.
 func (s *Store) Check(ctx context.Context) error {
@@ -79,10 +66,10 @@ func fit(version, maxmemory, policy string) error {
 	var lacks []error
 	var major int
 	if _, err := fmt.Sscanf(version, "%d.", &major); err != nil || major < 7 {
-		lacks = append(lacks, fmt.Errorf("Redis is version %q: 7 or newer is needed", version))
+		lacks = append(lacks, fmt.Errorf("version %q of Redis: 7 or newer is needed", version))
 	}
 	if maxmemory != "0" && policy != "noeviction" {
-		lacks = append(lacks, fmt.Errorf("Redis may evict keys when its memory is full, and with them the record of what was posted: "+
+		lacks = append(lacks, fmt.Errorf("redis may evict keys when its memory is full, and with them the record of what was posted: "+
 			"set maxmemory-policy noeviction (it is %q)", policy))
 	}
 	return errors.Join(lacks...)

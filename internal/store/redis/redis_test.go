@@ -262,21 +262,11 @@ func TestTimesTooShort(t *testing.T) {
 	}
 }
 
-func TestCloseLeavesClientsOfOthers(t *testing.T) {
-	options, err := redis.ParseURL(testenv.Redis(t))
+func TestClose(t *testing.T) {
+	s, err := Open(testenv.Redis(t), unique(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := redis.NewClient(options)
-	defer client.Close()
-	name := unique(t)
-	if err := New(client, name).Close(); err != nil {
-		t.Error(err)
-	}
-	if err := client.Ping(t.Context()).Err(); err != nil {
-		t.Errorf("the caller's client after Close: %v", err)
-	}
-	s := openAs(t, name)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}

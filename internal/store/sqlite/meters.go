@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"math"
 	"time"
 
 	"catalyst/internal/sqlite"
@@ -89,14 +88,14 @@ func (m metering) full(meter store.Meter) (used []int64, full bool, err error) {
 		return m.crowded(meter)
 	}
 	used = make([]int64, len(meter.Counters))
-	over := plus(meter.Amount, -meter.Limit)
+	over := store.Plus(meter.Amount, -meter.Limit)
 	for i, counter := range meter.Counters {
 		err := m.tx.Get(`SELECT used FROM meters WHERE pipeline = ? AND counter = ? AND expires > ?`,
 			[]any{m.pipeline, counter, micros(m.now)}, &used[i])
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return nil, false, err
 		}
-		over = plus(over, used[i])
+		over = store.Plus(over, used[i])
 	}
 	return used, over > 0, nil
 }
@@ -110,18 +109,6 @@ func (m metering) crowded(meter store.Meter) (used []int64, full bool, err error
 		WHERE pipeline = ?1 AND counter = ?2 AND expires > ?3`,
 		[]any{m.pipeline, meter.Counters[0], micros(m.now), meter.Holder}, &holders, &holds)
 	return []int64{holders}, !holds && holders >= meter.Limit, err
-}
-
-// plus stays at the greatest or least number instead of going beyond it.
-func plus(a, b int64) int64 {
-	switch sum := a + b; {
-	case b > 0 && sum < a:
-		return math.MaxInt64
-	case b < 0 && sum > a:
-		return math.MinInt64
-	default:
-		return sum
-	}
 }
 
 func (m metering) add(meter store.Meter) (err error) {

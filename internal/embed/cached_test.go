@@ -98,7 +98,7 @@ func TestCachedSurvivesItsStore(t *testing.T) {
 		log := slog.New(slog.NewTextHandler(&logged, nil))
 		shared := &vectors{m: map[string][]float32{}}
 		cache := Cached(&counting{}, open(shared), KeepVectors, log)
-		for i, err := range []error{down, down, down, nil, down} {
+		for i, err := range []error{errDown, errDown, errDown, nil, errDown} {
 			shared.err = err
 			if _, err := cache.Embed(t.Context(), []string{strconv.Itoa(i)}); err != nil {
 				t.Errorf("Embed: %v, want the vector all the same", err)
@@ -111,7 +111,7 @@ func TestCachedSurvivesItsStore(t *testing.T) {
 	})
 }
 
-var down = errors.New("connection refused")
+var errDown = errors.New("connection refused")
 
 func TestCachedDoesNotTrustItsStore(t *testing.T) {
 	shared := &vectors{m: map[string][]float32{}}

@@ -71,14 +71,6 @@ func (s *RedisServer) Kill() {
 	}
 }
 
-// Signal sends the server a signal, such as SIGSTOP.
-func (s *RedisServer) Signal(signal os.Signal) {
-	s.tb.Helper()
-	if err := s.cmd.Process.Signal(signal); err != nil {
-		s.tb.Fatal(err)
-	}
-}
-
 // Do sends a command of words without spaces, and wants +OK.
 func (s *RedisServer) Do(command string) {
 	s.tb.Helper()

@@ -92,7 +92,6 @@ type source struct {
 type answer struct {
 	Status   string    `json:"status"`
 	Code     string    `json:"code"`
-	Message  string    `json:"message"`
 	Articles []article `json:"articles"`
 }
 

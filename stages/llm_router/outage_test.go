@@ -246,21 +246,6 @@ func (s *shelf) len() int {
 	return len(s.judged)
 }
 
-// wantNothingBookedForFailures looks into the book: only answers cost.
-func wantNothingBookedForFailures(t *testing.T, p *place) {
-	t.Helper()
-	answers := 0
-	for name, s := range p.spent(t) {
-		answers += s.Calls - s.Failed
-		if s.NanoDollars == 0 || s.Unpriced > 0 {
-			t.Errorf("%s: %+v", name, s)
-		}
-	}
-	if answers != outageItems {
-		t.Errorf("%d answers are booked, want %d", answers, outageItems)
-	}
-}
-
 // engine runs a router between a backlog and a sink. It returns what stops it and
 // checks that nothing was poisoned.
 func engine(t *testing.T, r *Router, sink flows.Sink, log *slog.Logger) (stop func()) {

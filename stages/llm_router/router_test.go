@@ -467,7 +467,6 @@ func TestSecretsReachNoLog(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	w := newWorld(t, nil)
 	w.ollama.Always(llmtest.Step{Ending: llmtest.Truncated})
-	before := map[string]float64{}
 	read := func() map[string]float64 {
 		return map[string]float64{
 			"truncated": testutil.ToFloat64(requests.WithLabelValues("mistral", "ollama", "truncated")),
@@ -476,7 +475,7 @@ func TestMetrics(t *testing.T) {
 			"tokens":    testutil.ToFloat64(tokens.WithLabelValues("out")),
 		}
 	}
-	before = read()
+	before := read()
 	process(t, w.Router, message("1", "x"))
 	after := read()
 	for name, want := range map[string]float64{"truncated": 1, "ok": 1, "fallback": 1} {

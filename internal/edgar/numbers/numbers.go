@@ -99,9 +99,6 @@ type Prior struct {
 	Place
 }
 
-// Value is the figure, or the middle of its range.
-func (n Number) Value() float64 { return n.Low + (n.High-n.Low)/2 }
-
 // Label is the kind as a reader would call it: "adjusted EPS (diluted)".
 func (n Number) Label() string {
 	label := labels[n.Kind]

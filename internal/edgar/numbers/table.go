@@ -332,10 +332,7 @@ func (f *finder) values(i int, row []cell) {
 	}
 }
 
-var (
-	statement   = regexp.MustCompile(`revenue|sales|income|loss|operations|expense|cost|earnings|statement|result|highlight|data|unaudited|audited|gaap|per share|summary|outlook|guidance|metric|consolidated|financial|margin|profit|operating`)
-	countsShare = regexp.MustCompile(`shares (?:used|outstanding)|weighted|number of`)
-)
+var statement = regexp.MustCompile(`revenue|sales|income|loss|operations|expense|cost|earnings|statement|result|highlight|data|unaudited|audited|gaap|per share|summary|outlook|guidance|metric|consolidated|financial|margin|profit|operating`)
 
 // ours reports whether a row belongs to the company as a whole.
 func (f *finder) ours(p phrase, name string) bool {

@@ -27,7 +27,6 @@ type app struct {
 	logLevel  string
 	logFormat string
 
-	doc      *config.Document
 	redactor config.Redactor // knows the secrets of the files that were read
 }
 
@@ -42,6 +41,19 @@ func (a *app) load() (*flows.Plan, *resources, error) {
 		return nil, nil, err
 	}
 	return a.parse(a.file, text, env)
+}
+
+// with loads the pipeline, hands it to work, and closes what that has opened.
+func (a *app) with(work func(plan *flows.Plan, r *resources) error) (err error) {
+	plan, r, err := a.load()
+	if err != nil {
+		return err
+	}
+	if r.log, err = a.logger(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	return work(plan, r)
 }
 
 func (a *app) unreadable(err error) error {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -32,24 +31,18 @@ func (a *app) cacheCommand() *cobra.Command {
 }
 
 // shelf opens the store of remembered verdicts and hands it to work.
-func (a *app) shelf(work func(plan *flows.Plan, r *resources, s store.Shelf) error) (err error) {
-	plan, r, err := a.load()
-	if err != nil {
-		return err
-	}
-	if r.log, err = a.logger(); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.close()) }()
-	answers, err := r.Answers()
-	if err != nil {
-		return err
-	}
-	s, ok := answers.(store.Shelf)
-	if !ok {
-		return fmt.Errorf("the store %T does not show what it holds", answers)
-	}
-	return work(plan, r, s)
+func (a *app) shelf(work func(plan *flows.Plan, r *resources, s store.Shelf) error) error {
+	return a.with(func(plan *flows.Plan, r *resources) error {
+		answers, err := r.Answers()
+		if err != nil {
+			return err
+		}
+		s, ok := answers.(store.Shelf)
+		if !ok {
+			return fmt.Errorf("the store %T does not show what it holds", answers)
+		}
+		return work(plan, r, s)
+	})
 }
 
 // cacheStats is what `pipeline cache stats` says.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"catalyst/flows"
 	"catalyst/internal/config"
 	"catalyst/internal/llm/prices"
 	"catalyst/internal/store"
@@ -93,20 +93,15 @@ type spending struct {
 	NanoDollars int64  `json:"nano_dollars"`
 }
 
-func (a *app) cost(ctx context.Context, b bill, format string) (err error) {
-	_, r, err := a.load()
+func (a *app) cost(ctx context.Context, b bill, format string) error {
+	err := a.with(func(_ *flows.Plan, r *resources) error {
+		costs, err := r.Costs()
+		if err != nil {
+			return err
+		}
+		return b.addUp(ctx, costs)
+	})
 	if err != nil {
-		return err
-	}
-	if r.log, err = a.logger(); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.close()) }()
-	costs, err := r.Costs()
-	if err != nil {
-		return err
-	}
-	if err := b.addUp(ctx, costs); err != nil {
 		return err
 	}
 	if format == "json" {

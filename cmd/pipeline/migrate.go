@@ -1,10 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"catalyst/flows"
 )
 
 func (a *app) migrateCommand() *cobra.Command {
@@ -13,20 +14,14 @@ func (a *app) migrateCommand() *cobra.Command {
 		Long: "Applies the migrations that the databases of the pipeline lack. `run` does it by itself unless\n" +
 			"engine.migrate is false. Several processes may do it at once.",
 		Example: "  DATABASE_URL=postgres://… pipeline migrate",
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			_, r, err := a.load()
-			if err != nil {
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(func(_ *flows.Plan, r *resources) error {
+				databases, err := r.migrate(c.Context())
+				for _, d := range databases {
+					fmt.Fprintf(a.out, "%s is up to date\n", a.redact(d))
+				}
 				return err
-			}
-			if r.log, err = a.logger(); err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, r.close()) }()
-			databases, err := r.migrate(c.Context())
-			for _, d := range databases {
-				fmt.Fprintf(a.out, "%s is up to date\n", a.redact(d))
-			}
-			return err
+			})
 		},
 	}
 }

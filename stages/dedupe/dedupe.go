@@ -114,7 +114,7 @@ func Kind(stories func() (store.Stories, error)) flows.StageKind {
 		return &stage{
 			stories: stories,
 			now:     b.Now,
-			prefix:  b.Pipeline + "/",
+			prefix:  prefix(b),
 			near:    c.Near,
 			keep:    keep,
 		}, nil
@@ -140,6 +140,15 @@ const (
 	exact = "exact"
 	near  = "near"
 )
+
+// prefix begins all keys of a stage. Each of several in a pipeline has claims of its own: the
+// second would take what the first has let pass for what it has seen itself.
+func prefix(b *flows.Build) string {
+	if b.Name == "" || b.Name == "dedupe" {
+		return b.Pipeline + "/"
+	}
+	return b.Pipeline + "/" + b.Name + "/"
+}
 
 type stage struct {
 	stories func() (store.Stories, error)

@@ -154,6 +154,35 @@ func TestAmendmentsPassAndAreLinked(t *testing.T) {
 	}
 }
 
+// One stage compares keys, and another one behind it headlines, as in the default pipeline.
+func TestTwoStagesInARow(t *testing.T) {
+	shared := &memory{}
+	kind := Kind(func() (store.Stories, error) { return shared, nil })
+	keys := DefaultConfig
+	keys.Near.Enabled = false
+	named := func(name string, c Config) flows.Stage {
+		s, err := kind.New(&flows.Build{Pipeline: "test", Name: name}, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first, second := named("dedupe", keys), named("stories", DefaultConfig)
+	for range 2 { // also when delivered again
+		var got []string
+		for i := range 3 {
+			m := told(strconv.Itoa(i), i, "ACME", cranes)
+			m.Item.GUID = "own " + m.ID
+			if passed := process(t, first, []*flows.Message{m}); len(passed) == 1 {
+				got = append(got, process(t, second, []*flows.Message{m})...)
+			}
+		}
+		if !cmp.Equal(got, []string{"0"}) {
+			t.Errorf("%q passed both, want 0", got)
+		}
+	}
+}
+
 // A, then B like A, then C like B and not like A: B was not shown, so C is news.
 func TestTheFirstIsCompared(t *testing.T) {
 	c := DefaultConfig

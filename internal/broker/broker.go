@@ -29,8 +29,8 @@ type Broker interface {
 	// of each group.
 	Subscriber(Config) (Subscriber, error)
 
-	// Lag reports how much of topic a group has still to do. A topic or group that
-	// does not exist has no lag.
+	// Lag reports how much of topic a group has still to do: all of it if the group does
+	// not exist, for it would begin there. A topic that does not exist has no lag.
 	Lag(ctx context.Context, topic, group string) (Lag, error)
 
 	// Len returns how many messages topic holds, acknowledged or not.

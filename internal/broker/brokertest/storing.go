@@ -16,8 +16,8 @@ func lag(h *harness) {
 	}
 	before := time.Now().Add(-time.Second)
 	h.publish(b, topic, numbered(5)...)
-	if got := h.lag(b, topic, group); got != (broker.Lag{}) {
-		h.Errorf("lag %+v of a group that is not there", got)
+	if got := h.lag(b, topic, group); got.Waiting != 5 || got.Pending != 0 || got.Oldest.Before(before) {
+		h.Errorf("lag %+v of a group that is not there, want all", got)
 	}
 
 	config := h.config(group)

@@ -18,7 +18,8 @@ func (b *Broker) Lag(ctx context.Context, topic, group string) (broker.Lag, erro
 	var lag broker.Lag
 	var oldest sql.NullInt64
 	err := b.db.Read().QueryRowContext(ctx, `
-		WITH g AS (SELECT id, topic, cursor FROM groups WHERE topic = ? AND name = ?)
+		WITH known AS (SELECT id, topic, cursor FROM groups WHERE topic = ?1 AND name = ?2),
+		     g AS (SELECT * FROM known UNION ALL SELECT NULL, ?1, 0 WHERE NOT EXISTS (SELECT * FROM known))
 		SELECT (SELECT count(*) FROM messages m JOIN g ON m.topic = g.topic AND m.id > g.cursor),
 		       (SELECT count(*) FROM deliveries d JOIN g ON d.grp = g.id),
 		       (SELECT m.at FROM messages m WHERE m.id = min(

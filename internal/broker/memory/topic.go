@@ -196,10 +196,16 @@ func (s *Server) lag(name, member string) broker.Lag {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.topics[name]
-	if t == nil || t.groups[member] == nil || t.groups[member].owed.Len() == 0 {
+	if t == nil || len(t.entries) == 0 {
 		return broker.Lag{}
 	}
 	g := t.groups[member]
+	if g == nil {
+		return broker.Lag{Waiting: int64(len(t.entries)), Oldest: t.entries[0].at}
+	}
+	if g.owed.Len() == 0 {
+		return broker.Lag{}
+	}
 	return broker.Lag{
 		Waiting: int64(g.waiting), Pending: int64(g.owed.Len() - g.waiting),
 		Oldest: g.owed.Front().Value.(*delivery).at,

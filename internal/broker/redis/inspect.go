@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"catalyst/internal/broker"
@@ -27,29 +28,30 @@ func (b *Broker) lag(ctx context.Context, topic, group string) (lag broker.Lag, 
 	if err != nil {
 		return lag, err
 	}
-	for _, g := range groups {
-		if g.Name != group {
-			continue
+	g := redis.XInfoGroup{LastDeliveredID: "0-0"} // one that a server has lost with all else, or that is still to be
+	if i := slices.IndexFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == group }); i >= 0 {
+		g = groups[i]
+	} else if g.Lag, err = b.client.XLen(ctx, topic).Result(); err != nil {
+		return lag, err
+	}
+	lag.Pending = g.Pending
+	first, err := b.client.XRangeN(ctx, topic, "("+g.LastDeliveredID, "+", 1).Result()
+	if err != nil {
+		return lag, err
+	}
+	if len(first) > 0 {
+		lag.Oldest = published(first[0].ID)
+		if lag.Waiting, err = b.waiting(ctx, topic, g); err != nil {
+			return lag, err
 		}
-		lag.Pending = g.Pending
-		first, err := b.client.XRangeN(ctx, topic, "("+g.LastDeliveredID, "+", 1).Result()
+	}
+	if g.Pending > 0 {
+		pending, err := b.client.XPending(ctx, topic, group).Result()
 		if err != nil {
 			return lag, err
 		}
-		if len(first) > 0 {
-			lag.Oldest = published(first[0].ID)
-			if lag.Waiting, err = b.waiting(ctx, topic, g); err != nil {
-				return lag, err
-			}
-		}
-		if g.Pending > 0 {
-			pending, err := b.client.XPending(ctx, topic, group).Result()
-			if err != nil {
-				return lag, err
-			}
-			if at := published(pending.Lower); !at.IsZero() && (lag.Oldest.IsZero() || at.Before(lag.Oldest)) {
-				lag.Oldest = at
-			}
+		if at := published(pending.Lower); !at.IsZero() && (lag.Oldest.IsZero() || at.Before(lag.Oldest)) {
+			lag.Oldest = at
 		}
 	}
 	return lag, nil

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build test race cross bench bench-compare fuzz generate fmt lint services stop
+.PHONY: help run build test race cross bench scenarios bench-compare fuzz generate fmt lint services stop
 
 # This platform is built and vetted by the tests themselves.
 PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -37,6 +37,9 @@ bench: ## run the benchmarks (BENCH=regexp picks some)
 
 bench-compare: ## one hop against go-redis, watermill-redisstream and Bento; what an item costs (bench/README.md)
 	@$(with-services) go run ./bench/hop && go run ./cmd/pipeline bench --runs 3 --items 1000,10000,100000
+
+scenarios: ## replay the incidents of examples/scenarios, and check what must hold in them
+	go run ./cmd/pipeline replay scenarios examples/scenarios
 
 fuzz: ## run each fuzz test for FUZZTIME (20s)
 	@set -e; for pkg in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \

@@ -33,7 +33,7 @@ func (a *app) scenariosCommand() *cobra.Command {
 // first is run.
 func (a *app) scenarios(ctx context.Context, folders []string) error {
 	if a.logLevel == "info" {
-		a.logLevel = "error" // what goes wrong is what is asked for
+		a.logLevel = "error+4" // what goes wrong is what is asked for: poison, too
 	}
 	var all []*replay.Scenario
 	var faults []error
@@ -89,6 +89,10 @@ func (r scenarioResult) failed() bool {
 	return false
 }
 
+// scenarioLimit is many times what any of them takes: one that waits for what never comes
+// must not keep the others waiting.
+const scenarioLimit = 2 * time.Minute
+
 // scenario runs one of them.
 func (a *app) scenario(ctx context.Context, s *replay.Scenario) (result scenarioResult, err error) {
 	began := time.Now()
@@ -119,9 +123,14 @@ func (a *app) scenario(ctx context.Context, s *replay.Scenario) (result scenario
 	if err := o.knows(plan, r); err != nil {
 		return result, err
 	}
-	report, err := a.replayOne(ctx, o, file, env, h, 0, &effects{})
+	limited, cancel := context.WithTimeout(ctx, scenarioLimit)
+	defer cancel()
+	report, err := a.replayOne(limited, o, file, env, h, 0, &effects{})
 	if err != nil {
 		return result, err
+	}
+	if report.Interrupted && ctx.Err() == nil {
+		return result, fmt.Errorf("it is not over after %v: %d of %d items", scenarioLimit, report.Figures.In, report.Figures.Items)
 	}
 	return scenarioResult{s, s.Judge(report), report.Figures.In, time.Since(began)}, nil
 }

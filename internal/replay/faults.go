@@ -47,10 +47,14 @@ func (s Start) start(h *History) (time.Time, error) {
 	return h.Events[0].At.Add(s.At), nil
 }
 
+// afterwards is how long a fault without an end lasts after the last item. It ends, because
+// what is parked waits for that.
+const afterwards = 24 * time.Hour
+
 // span is the time of a Span in a history.
 func (s Span) span(h *History) (span, error) {
 	from, err := s.start(h)
-	to := h.Events[len(h.Events)-1].At.Add(time.Nanosecond)
+	to := h.Events[len(h.Events)-1].At.Add(afterwards)
 	if s.For > 0 {
 		to = from.Add(s.For)
 	}
@@ -64,7 +68,7 @@ func (s *Script) Over(h *History) (*History, *Faults, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// Spans without an end last until the last item has come, made up or not.
+	// Spans without an end count from the last item, made up or not.
 	f := &Faults{script: s, calls: map[call]int{}, now: func() time.Time { return more.Events[0].At }}
 	for i, fault := range s.Faults {
 		var when span
@@ -91,8 +95,8 @@ func (s *Script) Over(h *History) (*History, *Faults, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("fault %d: %w", i+1, err)
 		}
-		if last := h.Events[len(h.Events)-1].At.Add(time.Nanosecond); when.to.Equal(last) {
-			when.to = more.Events[len(more.Events)-1].At.Add(time.Nanosecond)
+		if end := h.Events[len(h.Events)-1].At.Add(afterwards); when.to.Equal(end) {
+			when.to = more.Events[len(more.Events)-1].At.Add(afterwards)
 		}
 		f.spans = append(f.spans, when)
 	}

@@ -51,7 +51,7 @@ func (f *Flood) events(h *History, fault int) (all []Event, _ error) {
 	for n := range f.Items {
 		e := Event{At: from, poll: poll(fault, 0)}
 		if f.Over > 0 {
-			e.At, e.poll = from.Add(f.Over*time.Duration(n)/time.Duration(f.Items)), 0
+			e.At, e.poll = from.Add(f.Over/time.Duration(f.Items)*time.Duration(n)), 0
 		}
 		item := f.item(fault, n)
 		item.Published = e.At
@@ -95,6 +95,9 @@ func (r *Repeat) events(h, all *History, fault int) (again []Event, _ error) {
 	when, err := r.span(h)
 	if err != nil {
 		return nil, err
+	}
+	if r.For == 0 {
+		when.to = all.Events[len(all.Events)-1].At
 	}
 	n := 0
 	for n < len(all.Events) && !all.Events[n].At.After(when.from) {

@@ -79,10 +79,11 @@ type Figures struct {
 	VerdictWait float64 `json:"max_verdict_wait_ms" expr:"max_verdict_wait_ms"`
 	ToldWait    float64 `json:"max_told_wait_ms" expr:"max_told_wait_ms"`
 
-	Told   int            `json:"told" expr:"told"`     // items of which sinks were told that no analysis comes, or not yet
-	Pages  int            `json:"pages" expr:"pages"`   // what the operator was told to mend
-	Asked  map[string]int `json:"asked" expr:"asked"`   // calls by provider
-	Failed map[string]int `json:"failed" expr:"failed"` // of them, that gave no answer of use
+	Told     int            `json:"told" expr:"told"`         // items of which sinks were told that no analysis comes, or not yet
+	Pages    int            `json:"pages" expr:"pages"`       // what the operator was told to mend
+	Asked    map[string]int `json:"asked" expr:"asked"`       // calls by provider
+	Failed   map[string]int `json:"failed" expr:"failed"`     // of them, that gave no answer of use
+	Unpriced int            `json:"unpriced" expr:"unpriced"` // of them, whose price nobody knows
 
 	// Of --sinks stand.
 	Posts   int `json:"posts" expr:"posts"`               // messages created
@@ -152,6 +153,7 @@ func (r *Run) Report(calls *Calls) *Report {
 	for _, u := range rep.Providers {
 		f.Calls += u.Calls
 		f.Asked[u.Name] += u.Calls
+		f.Unpriced += u.Unpriced
 		f.Failed[u.Name] += u.Calls - u.OK
 		f.CallsFailed += u.Calls - u.OK
 		f.TokensIn += int(u.TokensIn)

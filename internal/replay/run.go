@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ type Run struct {
 	tracker *Tracker
 	wake    chan struct{} // something may have come to rest
 
+	inFlight    int // of one segment
 	published   int
 	back        time.Time // when the connection to the broker was last there again
 	series      *series
@@ -102,6 +104,7 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, log *slog.Logger) (err e
 	for i, spec := range own.Sinks {
 		own.Sinks[i] = r.options.watch(r.tracker, spec)
 	}
+	r.inFlight = cmp.Or(own.Engine.InFlight, flows.DefaultEngineConfig.InFlight)
 	r.tracker.final = own.Segments[len(own.Segments)-1].Topic
 	b := r.Server.Broker()
 	defer func() { err = errors.Join(err, b.Close()) }()
@@ -277,9 +280,10 @@ func (r *Run) rest(ctx context.Context) error {
 	began := time.Now()
 	moved := began.Add(patience)
 	for {
-		owed, before := r.Server.Owed()
+		// What lies in a topic behind as much as the engine takes in hand waits for that.
+		owing, before := r.Server.Owing(r.inFlight)
 		held := r.Clock.Held()
-		if _, after := r.Server.Owed(); owed == held && before == after {
+		if owed, after := r.Server.Owed(); owing == held && before == after {
 			r.series.queue(r.Clock.Steady(), owed, r.Server.Oldest())
 			return ctx.Err()
 		}

@@ -39,7 +39,7 @@ type Start struct {
 // A Span is when a fault is there.
 type Span struct {
 	Start `yaml:",inline"`
-	For   time.Duration `yaml:"for" doc:"lasts so long; without it until the last item has come"`
+	For   time.Duration `yaml:"for" doc:"lasts so long; without it until a day after the last item"`
 }
 
 // ProviderOutage is an outage of providers, by class of error.

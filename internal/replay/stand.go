@@ -39,8 +39,8 @@ func Stands(faults *Faults) (*DiscordStand, error) {
 		nonces: map[string]string{}, messages: map[string]bool{}, alerts: map[string]bool{},
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /api/v9/channels/{channel}/messages", s.create)
-	mux.HandleFunc("PATCH /api/v9/channels/{channel}/messages/{id}", s.edit)
+	mux.HandleFunc("POST /api/{version}/channels/{channel}/messages", s.create)
+	mux.HandleFunc("PATCH /api/{version}/channels/{channel}/messages/{id}", s.edit)
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go s.server.Serve(l) // which ends with Close
 	return s, nil

@@ -40,6 +40,19 @@ func (s *Server) Owed() (n int, epoch uint64) {
 	return s.owed, s.epoch
 }
 
+// Owing is Owed, with no more than most of each group's counted: as many as a group that
+// has one member with so much room can have in hand.
+func (s *Server) Owing(most int) (n int, epoch uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.topics {
+		for _, g := range t.groups {
+			n += min(g.owed.Len(), most)
+		}
+	}
+	return n, s.epoch
+}
+
 // Oldest is when the oldest of what is owed was published; zero if nothing is.
 func (s *Server) Oldest() (oldest time.Time) {
 	s.mu.Lock()

@@ -71,12 +71,22 @@ func (e *StatusError) Busy() bool {
 }
 
 // client keeps connections open between polls, shared by everything that asks the same host.
-var client = &http.Client{Transport: transport()}
+var client = &http.Client{Transport: transport(), CheckRedirect: follow}
 
 // faithful is client, but does not go where it is sent.
 var faithful = &http.Client{Transport: client.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 	return http.ErrUseLastResponse
 }}
+
+// follow goes where a server sends us, without telling where from: the address may hold a
+// token.
+func follow(req *http.Request, via []*http.Request) error {
+	req.Header.Del("Referer")
+	if len(via) >= 10 {
+		return errors.New("the server sends us from one address to the next")
+	}
+	return nil
+}
 
 func transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()

@@ -268,3 +268,22 @@ func TestTheHeaderStaysHome(t *testing.T) {
 		t.Errorf("the error tells the key: %v", err)
 	}
 }
+
+// An address may hold a token, which is nobody's business where a server sends us.
+func TestARedirectDoesNotTellWhereFrom(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, values := range r.Header {
+			if strings.Contains(strings.Join(values, " "), "hush-hush") {
+				t.Errorf("%s: %s", name, values)
+			}
+		}
+		w.Write([]byte("here"))
+	}))
+	defer elsewhere.Close()
+	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	defer server.Close()
+	c := &Client{UserAgent: "test", Timeout: 10 * time.Second, MaxSize: 100}
+	if got, err := c.Get(t.Context(), server.URL+"/feed?token=hush-hush", Validators{}); err != nil || string(got.Body) != "here" {
+		t.Errorf("%v, %v", got, err)
+	}
+}

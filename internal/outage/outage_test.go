@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-var down = errors.New("connection refused")
+var errDown = errors.New("connection refused")
 
 func TestAnOutageIsToldOnceAndNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := Guard{Patience: time.Second, Rest: 5 * time.Second}
 		calls, told := 0, 0
-		answer := down
+		answer := errDown
 		ask := func(context.Context) error { calls++; return answer }
 		do := func() error {
 			began, err := g.Do(t.Context(), ask)
@@ -24,8 +24,8 @@ func TestAnOutageIsToldOnceAndNotWaitedFor(t *testing.T) {
 			return err
 		}
 		for range 11 { // a second apart: at 0, 5 and 10 it is asked
-			if err := do(); !errors.Is(err, down) {
-				t.Errorf("Do: %v, want %v", err, down)
+			if err := do(); !errors.Is(err, errDown) {
+				t.Errorf("Do: %v, want %v", err, errDown)
 			}
 			time.Sleep(time.Second)
 		}
@@ -37,7 +37,7 @@ func TestAnOutageIsToldOnceAndNotWaitedFor(t *testing.T) {
 		if err := do(); err != nil {
 			t.Errorf("Do: %v after the outage", err)
 		}
-		answer = down
+		answer = errDown
 		do()
 		if told != 2 {
 			t.Errorf("told %d times of two outages", told)
@@ -59,7 +59,7 @@ func TestPatienceEnds(t *testing.T) {
 func TestBeingStoppedIsNoOutage(t *testing.T) {
 	g := Guard{Patience: time.Minute, Rest: time.Minute}
 	ctx, cancel := context.WithCancel(t.Context())
-	began, err := g.Do(ctx, func(ctx context.Context) error { cancel(); return down })
+	began, err := g.Do(ctx, func(ctx context.Context) error { cancel(); return errDown })
 	if began || !errors.Is(err, context.Canceled) {
 		t.Errorf("began %v, %v; want false and context.Canceled", began, err)
 	}

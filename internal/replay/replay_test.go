@@ -101,7 +101,7 @@ func TestFakesDependOnSeedPromptAndProviderOnly(t *testing.T) {
 	const n = 1000
 	for i := range n {
 		prompt := fmt.Sprint("item ", i)
-		if ask(f, "a", prompt) != ask(f, "a", prompt) {
+		if first, second := ask(f, "a", prompt), ask(f, "a", prompt); first != second {
 			t.Fatalf("%s: two answers to one prompt", prompt)
 		}
 		r, err := f.Reply("a", llm.Request{Prompt: prompt})

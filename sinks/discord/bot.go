@@ -209,7 +209,7 @@ type invalid struct {
 // tooManyInvalid leaves room for other processes with the same address.
 const tooManyInvalid = 1000
 
-var errTooManyInvalid = errors.New("Discord refused so many requests that it would soon ban this address: nothing is sent for some minutes")
+var errTooManyInvalid = errors.New("so many requests were refused that Discord would soon ban this address: nothing is sent for some minutes")
 
 func (c *invalid) count(now time.Time) {
 	minute := now.Unix() / 60

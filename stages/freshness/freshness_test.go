@@ -30,7 +30,9 @@ func build(tb testing.TB, now time.Time, change func(*Config)) flows.Stage {
 }
 
 func TestStageContract(t *testing.T) {
-	at := func(age time.Duration) *news.Item { return &news.Item{Title: "t", Published: noon.Add(-age), Received: noon} }
+	at := func(age time.Duration) *news.Item {
+		return &news.Item{Title: "t", Published: noon.Add(-age), Received: noon}
+	}
 	items := []*news.Item{at(0), at(time.Hour), at(-time.Hour), {Title: "t"}, {Title: "t", Form: "8-K", Published: noon.Add(-time.Hour)}}
 	flowstest.Stage(t, func() flows.Stage { return build(t, noon, nil) }, items)
 }

@@ -156,7 +156,7 @@ func TestOneInTwentyIsAudited(t *testing.T) {
 		if chosen(key, 0.05) {
 			n++
 		}
-		if chosen(key, 0) || !chosen(key, 1) || chosen(key, 0.05) != chosen(key, 0.05) {
+		if again := chosen(key, 0.05); chosen(key, 0) || !chosen(key, 1) || chosen(key, 0.05) != again {
 			t.Fatalf("%q is decided otherwise the second time, or against 0 and 1", key)
 		}
 	}

@@ -58,7 +58,7 @@ func (a *app) scenarios(ctx context.Context, folders []string) error {
 			return errors.New("interrupted: nobody knows of the scenarios that were not run")
 		}
 		if err != nil {
-			return fmt.Errorf("scenario %s: %w", s.Name, err)
+			return fmt.Errorf("scenario %s: %w", s.Name(), err)
 		}
 		if results = append(results, r); r.failed() {
 			failed++
@@ -96,7 +96,7 @@ const scenarioLimit = 2 * time.Minute
 // scenario runs one of them.
 func (a *app) scenario(ctx context.Context, s *replay.Scenario) (result scenarioResult, err error) {
 	began := time.Now()
-	o := replayOptions{sinks: "record", llm: "fake", seed: 1, latency: 900 * time.Millisecond, errors: s.LLMErrors, fault: s.File, script: &s.Script}
+	o := replayOptions{sinks: "record", llm: "fake", seed: 1, latency: 900 * time.Millisecond, errors: s.LLMErrors, fault: s.File(), script: &s.Script}
 	if s.Stand {
 		o.sinks = "stand"
 	}
@@ -140,7 +140,7 @@ func writeScenarios(w io.Writer, results []scenarioResult) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SCENARIO\tITEMS\tTOOK\tMUST HOLD\tRESULT")
 	for _, r := range results {
-		name, items, took := r.Name, fmt.Sprint(r.items), fmt.Sprintf("%.1f s", r.took.Seconds())
+		name, items, took := r.Name(), fmt.Sprint(r.items), fmt.Sprintf("%.1f s", r.took.Seconds())
 		for _, c := range r.checks {
 			result := "ok"
 			if c.Err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"catalyst/flows"
+	"catalyst/internal/config"
 	"catalyst/internal/llm"
 )
 
@@ -48,6 +49,15 @@ func laid(t *testing.T, text string, h *History) (*History, *Faults, *Clock) {
 	f.now = c.Steady
 	f.jumps(c)
 	return more, f, c
+}
+
+// What scripts and scenarios can say is documented, as configuration is.
+func TestScriptsAreDocumented(t *testing.T) {
+	for _, defaults := range []any{Script{}, Scenario{}} {
+		if err := config.CheckStruct(defaults); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // Every mistake is found at once, each with its place.
@@ -262,8 +272,8 @@ faults:
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
 	var figures Figures
-	if s.Fill(&figures); figures.Posts != 3 || figures.Twice != 1 || figures.Refused != 5 {
-		t.Errorf("%d posts, %d twice, %d refused; want 3, 1, 5", figures.Posts, figures.Twice, figures.Refused)
+	if s.Fill(&figures); figures.Posts != 3 || figures.Twice != 1 || figures.Refused != 5 || figures.Troubled != 2 {
+		t.Errorf("%d posts, %d twice, %d refused, %d troubled; want 3, 1, 5, 2", figures.Posts, figures.Twice, figures.Refused, figures.Troubled)
 	}
 }
 

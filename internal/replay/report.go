@@ -86,10 +86,11 @@ type Figures struct {
 	Unpriced int            `json:"unpriced" expr:"unpriced"` // of them, whose price nobody knows
 
 	// Of --sinks stand.
-	Posts   int `json:"posts" expr:"posts"`               // messages created
-	Edits   int `json:"edits" expr:"edits"`               // and edited
-	Twice   int `json:"posted_twice" expr:"posted_twice"` // alerts that were shown a second time
-	Refused int `json:"posts_refused" expr:"posts_refused"`
+	Posts    int `json:"posts" expr:"posts"`               // messages created
+	Edits    int `json:"edits" expr:"edits"`               // and edited
+	Twice    int `json:"posted_twice" expr:"posted_twice"` // alerts that were shown a second time
+	Refused  int `json:"posts_refused" expr:"posts_refused"`
+	Troubled int `json:"discord_troubles" expr:"discord_troubles"` // requests that the script answered
 }
 
 // A Stage is what one stage, boundary or sink did.

@@ -11,8 +11,7 @@ import (
 
 // A Scenario is a replay with what goes wrong in it, and what must hold all the same.
 type Scenario struct {
-	File string // it was read from
-	Name string // of its folder
+	file string // it was read from
 
 	Doc       string            `yaml:"doc" doc:"what it is about, in one line" required:"true"`
 	Pipeline  string            `yaml:"pipeline" doc:"file, seen from this one; without it the pipeline of the command line"`
@@ -37,13 +36,17 @@ type OutcomeCondition struct{ flows.Predicate[Outcome] }
 
 // ReadScenario reads scenario.yaml. Its error has every mistake, with its place.
 func ReadScenario(file string) (*Scenario, error) {
-	s := &Scenario{File: file, Name: filepath.Base(filepath.Dir(file))}
+	s := &Scenario{file: file}
 	return s, readYAML(file, s)
 }
 
+// File is where it was read from, Name that of its folder.
+func (s *Scenario) File() string { return s.file }
+func (s *Scenario) Name() string { return filepath.Base(filepath.Dir(s.file)) }
+
 // Beside is a file that the scenario names.
 func (s *Scenario) Beside(name string) string {
-	return filepath.Join(filepath.Dir(s.File), filepath.FromSlash(name))
+	return filepath.Join(filepath.Dir(s.file), filepath.FromSlash(name))
 }
 
 // Validate reports every fault.

@@ -57,6 +57,9 @@ func (s *DiscordStand) Fill(f *Figures) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f.Posts, f.Edits, f.Twice, f.Refused = s.posts, s.edits, s.twice, s.refused
+	for _, n := range s.failed {
+		f.Troubled += n
+	}
 }
 
 // What Discord allows, in UTF-16 units as it counts.

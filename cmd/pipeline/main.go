@@ -65,6 +65,8 @@ func signals() (context.Context, context.CancelFunc) {
 	return ctx, func() { signal.Stop(caught); cancel() }
 }
 
+func init() { cobra.EnableCommandSorting = false } // commands are shown as they are listed
+
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pipeline",
@@ -93,7 +95,6 @@ func (a *app) command() *cobra.Command {
 	flags.StringVar(&a.dotenv, "env-file", ".env", "variables that the environment does not set; may be missing")
 	flags.StringVar(&a.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&a.logFormat, "log-format", "auto", "json, text, or auto: text on a terminal")
-	cobra.EnableCommandSorting = false // as they are listed here
 	group := func(id, title string, commands ...*cobra.Command) {
 		root.AddGroup(&cobra.Group{ID: id, Title: title})
 		for _, c := range commands {

@@ -74,21 +74,20 @@ func TestScenariosCommand(t *testing.T) {
 	}
 }
 
-// Where nothing is parked, faults do not make a replay any less the same each time.
+// Where nothing is parked and nothing comes at once, faults do not make a replay any less the same each time.
 func TestReplayWithFaultsIsTheSameEachTime(t *testing.T) {
 	t.Parallel()
 	script := write(t, t.TempDir(), "faults.yaml", `
 faults:
   - malformed: {item: 20, for: 30s}
   - slow: {item: 60, least: 4s, most: 9s}
-  - repeat: {item: 100, items: 30, every: 60s, for: 5m}
   - clock: {item: 30, jump: -90s}
 `)
 	args := []string{"-f", replayedFile(t, 0), "--fault", script, sampleFile(t, 120)}
 	outcomes := func() string {
 		r := replayReport[replay.Report](t, args...)
-		if f := r.Figures; f.In != 270 || f.Lost+f.Parked != 0 || f.CallsFailed == 0 || f.VerdictWait < 4000 || f.Duplicates < 30 {
-			t.Errorf("figures %+v: want 270 items, none lost, and something of everything", f)
+		if f := r.Figures; f.In != 120 || f.Lost+f.Parked != 0 || f.CallsFailed == 0 || f.VerdictWait < 4000 {
+			t.Errorf("figures %+v: want 120 items, none lost, calls that failed and slow ones", f)
 		}
 		text, err := json.MarshalIndent(r.Outcomes, "", " ")
 		if err != nil {

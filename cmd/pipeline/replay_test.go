@@ -238,7 +238,7 @@ func TestReplayInterrupted(t *testing.T) {
 	root.SetArgs([]string{"replay", "--env-file", "none", "-f", replayedFile(t, 0), "--speed", "60", "--json", "-", "--effects", effects, sampleFile(t, 408)})
 	done := make(chan error, 1)
 	go func() { done <- root.ExecuteContext(ctx) }()
-	time.AfterFunc(500*time.Millisecond, cancel)
+	time.AfterFunc(2*time.Second, cancel) // a busy machine needs one to start
 	if err := <-done; err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}

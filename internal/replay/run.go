@@ -43,7 +43,8 @@ type Progress struct {
 	Left        time.Duration // as far as can be told; negative if it cannot
 }
 
-// Patience is how long the clock stands still for a pipeline that does not come to rest.
+// Patience is how long the clock stands still for a pipeline that does not come to rest and
+// gets nothing done.
 const Patience = 2 * time.Second
 
 // A Run is one replay of a plan.
@@ -279,6 +280,7 @@ func (r *Run) rest(ctx context.Context) error {
 	}
 	began := time.Now()
 	moved := began.Add(patience)
+	var was [2]uint64 // what was done, and what waited for the clock, when last seen
 	for {
 		// What lies in a topic behind as much as the engine takes in hand waits for that.
 		owing, before := r.Server.Owing(r.inFlight)
@@ -286,6 +288,9 @@ func (r *Run) rest(ctx context.Context) error {
 		if owed, after := r.Server.Owed(); owing == held && before == after {
 			r.series.queue(r.Clock.Steady(), owed, r.Server.Oldest())
 			return ctx.Err()
+		}
+		if is := [2]uint64{before, uint64(held)}; is != was && patience > 0 { // a slow machine is no wait
+			was, moved = is, time.Now().Add(patience)
 		}
 		select {
 		case <-r.wake:

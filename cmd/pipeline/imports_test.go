@@ -127,7 +127,7 @@ var clients = map[string][]string{
 
 	// The form of a message between segments: whoever handles the broker's messages.
 	"github.com/ThreeDotsLabs/watermill": {
-		"flows", "internal/broker", "internal/broker/embedded", "internal/broker/memory", "internal/broker/redis",
+		"flows", "internal/broker", "internal/broker/embedded", "internal/broker/memory", "internal/broker/redis", "internal/replay",
 		"sources/stream", "sinks/topic", "cmd/pipeline",
 	},
 	"github.com/google/uuid": {"flows", "internal/llm/costs", "internal/broker/embedded", "internal/broker/redis"},

@@ -675,7 +675,7 @@ func TestThreeProcessesKeepToTheLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { kept.Close() })
-		source, _ := start(t, s, t.TempDir(), kept, nil)
+		source, _ := start(t, s, t.TempDir(), kept, func(c *Config) { c.MaxItems = 2000 })
 		sources = append(sources, source)
 	}
 	var first topic

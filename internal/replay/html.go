@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"io"
 	"time"
+
+	"catalyst/internal/plot"
 )
 
 //go:embed page.html
@@ -13,7 +15,7 @@ var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"number": number, "signed": signed, "dollars": dollars, "stamp": stamp, "speed": speed, "brief": brief,
-	"failures": failures, "plots": plots, "nano": func(n int64) string { return dollars(float64(n) / 1e9) },
+	"failures": failures, "plots": plots, "style": plot.Style, "nano": func(n int64) string { return dollars(float64(n) / 1e9) },
 	"minus": func(a, b float64) float64 { return b - a },
 	"first": func(n int, all []Outcome) []Outcome { return all[:min(n, len(all))] },
 	"clock": func(t time.Time) string { return t.UTC().Format("01-02 15:04:05") },

@@ -22,6 +22,7 @@ type gate struct {
 	inside   int  // calls of this process, and those that try
 	trying   bool // one who waited asks the store: the next one must not be faster
 	waiting  []*waiter
+	left     []place // by calls that have ended, for those that wait
 	current  *window
 	date     string
 	daily    string // the counter of date

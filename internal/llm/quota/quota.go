@@ -23,7 +23,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -154,6 +153,7 @@ func (q *Quota) Reserve(ctx context.Context, a Ask) (*Reservation, *llm.Error) {
 	again := false
 	for {
 		if err := g.enter(ctx, ticket, a.Limits.Concurrency, again); err != nil {
+			q.giveBack(g.unclaimed()...)
 			return nil, a.refuse(&llm.Error{Class: llm.Canceled, Err: err})
 		}
 		r, refusal, full := q.try(g, a)
@@ -167,12 +167,19 @@ func (q *Quota) Reserve(ctx context.Context, a Ask) (*Reservation, *llm.Error) {
 // try takes what a needs. full reports that other processes have all the places;
 // then the gate is not left, for whoever tries again goes first.
 func (q *Quota) try(g *gate, a Ask) (r *Reservation, refusal *llm.Error, full bool) {
+	var p place
 	defer func() {
 		if full {
 			return
 		}
-		g.tried()
 		if r == nil { // also in a panic
+			if p.held() && !g.leaveTo(p) {
+				q.giveBack(p)
+			}
+			q.giveBack(g.unclaimed()...)
+		}
+		g.tried()
+		if r == nil {
 			g.leave()
 		}
 	}()
@@ -184,14 +191,20 @@ func (q *Quota) try(g *gate, a Ask) (r *Reservation, refusal *llm.Error, full bo
 	if refusal := q.learned.take(a, now); refusal != nil {
 		return nil, a.refuse(refusal), false
 	}
+	var wanted store.Meter
 	if a.Limits.Concurrency > 0 {
-		holder := q.process + "-" + strconv.FormatUint(q.holders.Add(1), 36)
-		c.add(limit{kind: ofPlaces}, store.Meter{
-			Counters: []string{g.places}, Amount: 1, Limit: int64(a.Limits.Concurrency), Holder: holder, Keep: lease,
-		})
+		if p = g.takeOver(); p.held() {
+			g.tried() // nobody can be faster than who has a place
+		} else {
+			wanted = q.wanted(g, a)
+			c.add(limit{kind: ofPlaces}, wanted)
+		}
 	}
 	// Not the caller's context: what is taken must be known to be given back.
-	taken, err := q.meters.Take(context.Background(), c.meters)
+	taken, err := store.Taken{OK: true}, error(nil)
+	if len(c.meters) > 0 {
+		taken, err = q.meters.Take(context.Background(), c.meters)
+	}
 	switch {
 	case err != nil: // meters that are away have been counted for, so this is a fault of ours
 		q.log.Error("llm_quota", "error", err)
@@ -202,12 +215,20 @@ func (q *Quota) try(g *gate, a Ask) (r *Reservation, refusal *llm.Error, full bo
 		}
 		return nil, a.refuse(q.full(c, taken.Full, taken.Used)), false
 	}
-	r = &Reservation{quota: q, gate: g, claim: c}
-	if a.Limits.Concurrency > 0 {
-		r.place = c.meters[len(c.meters)-1]
-		q.places.hold(r.place)
+	if wanted.Holder != "" {
+		p = place{meter: wanted, until: time.Now().Add(leaveFor)}
+		q.places.hold(wanted)
 	}
-	return r, nil, false
+	return &Reservation{quota: q, gate: g, claim: c, place: p}, nil, false
+}
+
+func (q *Quota) add(meters []store.Meter) {
+	if len(meters) == 0 {
+		return
+	}
+	if err := q.meters.Add(context.Background(), meters); err != nil {
+		q.log.Error("llm_quota", "error", err)
+	}
 }
 
 // Check returns what Reserve would refuse the ask with, nil if nothing. It takes nothing
@@ -224,6 +245,9 @@ func (q *Quota) Check(ctx context.Context, a Ask) *llm.Error {
 	var names []string
 	for _, m := range c.meters {
 		names = append(names, m.Counters...)
+	}
+	if len(names) == 0 {
+		return nil
 	}
 	used, err := q.meters.Used(ctx, names)
 	if err != nil {
@@ -279,7 +303,7 @@ type Reservation struct {
 	quota   *Quota
 	gate    *gate
 	claim   *claim
-	place   store.Meter // the holder's; zero without a limit
+	place   place // zero without a limit
 	settled atomic.Bool
 }
 
@@ -292,17 +316,10 @@ func (r *Reservation) Settle(u Used) {
 	}
 	defer r.gate.leave()
 	meters := r.claim.difference(u)
-	if r.place.Holder != "" {
-		r.quota.places.drop(r.place.Holder)
-		back := r.place
-		back.Amount = -1
-		meters = append(meters, back)
+	if r.place.held() && !r.gate.leaveTo(r.place) {
+		meters = append(meters, r.quota.back(r.place))
 	}
-	if len(meters) > 0 {
-		if err := r.quota.meters.Add(context.Background(), meters); err != nil {
-			r.quota.log.Error("llm_quota", "error", err)
-		}
-	}
+	r.quota.add(meters)
 	if u.NanoDollars > 0 && !r.claim.ask.Limits.Free {
 		r.quota.purse.spent(u.NanoDollars, r.claim.date)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime/pprof"
 	"slices"
@@ -21,10 +22,11 @@ import (
 
 // benchOptions are the flags of a load test.
 type benchOptions struct {
-	items, broker, format, baseline, profile string
-	rate                                     float64
-	runs                                     int
-	mix                                      load.Mix
+	items, broker, format, baseline, profile, html string
+	rate                                           float64
+	runs, warm                                     int
+	lasts                                          time.Duration
+	mix                                            load.Mix
 
 	sizes []int // what items says
 	input string
@@ -39,23 +41,28 @@ func (a *app) benchCommand() *cobra.Command {
 			"does a second and what each costs. Sources are left out; sinks and models take no time. Topics, claims,\n" +
 			"ledger and tables are the measurement's own and are removed afterwards.\n\n" +
 			"With several numbers of --items it prints what an item costs with each. Of several --runs, which take\n" +
-			"turns, the one with the median CPU per item counts. The first interrupt ends it with what there is.",
+			"turns, the one with the median CPU per item counts. The first interrupt ends it with what there is.\n" +
+			"With --for it notes how memory, queue and CPU go over time; --html draws that.",
 		Example: "  pipeline bench --broker memory\n" +
 			"  pipeline bench --broker redis --rate 100 --items 6000\n" +
 			"  pipeline bench --runs 5 --format json > before.json    # and after a change\n" +
 			"  pipeline bench --runs 5 --baseline before.json\n" +
-			"  pipeline bench --runs 3 --items 1000,10000,100000",
+			"  pipeline bench --runs 3 --warm 2000 --items 1000,10000,100000\n" +
+			"  pipeline bench --rate 2000 --for 10m --html soak.html",
 		RunE: func(c *cobra.Command, args []string) error { return a.bench(c.Context(), o, args) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.items, "items", "", "how many; several numbers, as 1000,10000, are run one by one (default 10000, or the whole file)")
 	f.Float64Var(&o.rate, "rate", 0, "items a second; 0 is full speed")
+	f.DurationVar(&o.lasts, "for", 0, "how long items come, instead of how many; needs --rate")
+	f.IntVar(&o.warm, "warm", 0, "items that go before, and are counted nowhere")
 	f.IntVar(&o.runs, "runs", 1, "how often each is run")
 	f.StringVar(&o.broker, "broker", "", "redis, embedded or memory; defaults to the kind that pipeline.yaml has")
 	f.Uint64Var(&o.mix.Seed, "seed", o.mix.Seed, "chooses the items that are made up")
 	f.Float64Var(&o.mix.Duplicates, "duplicates", o.mix.Duplicates, "share of made-up items that came before")
 	f.Float64Var(&o.mix.Noise, "noise", o.mix.Noise, "share of the others that are of no interest")
 	f.StringVar(&o.format, "format", "text", "text or json")
+	f.StringVar(&o.html, "html", "", "also write one page to this file, with what went on over time")
 	f.StringVar(&o.baseline, "baseline", "", "compare with what --format json wrote before")
 	f.StringVar(&o.profile, "cpuprofile", "", "write where the time goes to this file, for go tool pprof")
 	return c
@@ -122,6 +129,9 @@ func (o *benchOptions) check(files []string) error {
 	if o.runs < 1 {
 		fault("--runs %d: one is the least", o.runs)
 	}
+	if o.warm < 0 || o.warm > 1e6 {
+		fault("--warm %d lies not between 0 and 1000000", o.warm)
+	}
 	if !slices.Contains([]string{"", "redis", "embedded", "memory"}, o.broker) {
 		fault("--broker %q is none of redis, embedded, memory", o.broker)
 	}
@@ -145,6 +155,12 @@ func (o *benchOptions) check(files []string) error {
 		if whole, err = o.readItems(files[0]); err != nil {
 			faults = append(faults, err)
 		}
+	}
+	switch {
+	case o.lasts < 0 || o.lasts > 0 && (o.rate == 0 || o.items != ""):
+		fault("--for %v: how long is said with a --rate, and instead of --items", o.lasts)
+	case o.lasts > 0:
+		whole = max(1, int(o.rate*o.lasts.Seconds()))
 	}
 	if o.items == "" {
 		o.sizes = []int{whole}
@@ -221,11 +237,18 @@ func (a *app) benchOne(ctx context.Context, o benchOptions, size int, env func(s
 	if err != nil {
 		return nil, err
 	}
+	if o.warm > 0 {
+		if _, err := load.New(load.Options{Items: o.warm, Item: o.item}).Do(ctx, plan, b, r.log); err != nil || ctx.Err() != nil {
+			return nil, err
+		}
+	}
 	line := a.benchLine(size)
-	rep, err := load.New(load.Options{Items: size, Item: o.item, Rate: o.rate, Told: line.show}).Do(ctx, plan, b, r.log)
+	rep, err := load.New(load.Options{
+		Items: size, First: o.warm, Item: o.item, Rate: o.rate, Told: line.show, Watch: o.html != "" || o.lasts > 0,
+	}).Do(ctx, plan, b, r.log)
 	line.clear()
 	if rep != nil {
-		rep.Pipeline, rep.Broker, rep.Input = name, kind, o.input
+		rep.Pipeline, rep.Broker, rep.Input, rep.Warm = name, kind, o.input, o.warm
 		for i, h := range rep.Hops {
 			rep.Hops[i].Topic = topicBefore(plan.Name, h.Topic)
 		}
@@ -251,10 +274,13 @@ func medians(runs [][]*load.Report) (chosen []*load.Report) {
 }
 
 func (a *app) writeBench(o benchOptions, reports, before []*load.Report) error {
-	if o.format == "json" {
-		return load.WriteJSON(a.out, reports)
-	}
 	var faults []error
+	if o.html != "" {
+		faults = append(faults, writeFile(o.html, func(f io.Writer) error { return load.HTML(f, reports) }))
+	}
+	if o.format == "json" {
+		return errors.Join(append(faults, load.WriteJSON(a.out, reports))...)
+	}
 	for i, r := range reports {
 		if i > 0 {
 			fmt.Fprintln(a.out)

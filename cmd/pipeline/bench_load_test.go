@@ -158,6 +158,32 @@ func TestBenchOfAFile(t *testing.T) {
 	}
 }
 
+// Items that come for a time are watched over it, and the page shows that and asks nobody.
+// What went before is not counted, and nothing of it comes again.
+func TestBenchForATime(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "soak.html")
+	reports := benchReports(t, "-f", replayedFile(t, 0), "--broker", "memory", "--warm", "30", "--duplicates", "0", "--rate", "40", "--for", "1500ms", "--html", name)
+	r := reports[0]
+	if r.Items != 60 || r.Done != 60 || r.Warm != 30 || r.Hops[0].In != 60 {
+		t.Errorf("%+v; want 60 items, and none of the 30 before", r)
+	}
+	if len(r.OverTime) < 2 {
+		t.Fatalf("noted over time: %+v", r.OverTime)
+	}
+	latest := r.OverTime[len(r.OverTime)-1]
+	if latest.Queue != 0 || latest.Resident <= 0 || latest.Heap <= 0 || latest.Goroutines < 1 {
+		t.Errorf("at the end %+v", latest)
+	}
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(page), "<svg "); got != 5 || strings.Contains(string(page), "://") {
+		t.Errorf("the page has %d plots, or it asks somebody:\n%s", got, page)
+	}
+}
+
 func TestBenchRefuses(t *testing.T) {
 	t.Parallel()
 	pipeline := replayedFile(t, 0)
@@ -169,6 +195,9 @@ func TestBenchRefuses(t *testing.T) {
 		{"--rate -1 --runs 0 --broker kafka --format xml --items 0 --noise 2", "--format"},
 		{"--rate -1 --runs 0 --broker kafka --format xml --items 0 --noise 2", "--items"},
 		{"--rate -1 --runs 0 --broker kafka --format xml --items 0 --noise 2", "--noise"},
+		{"--for 1m --warm -1", "--for"},
+		{"--for 1m --warm -1", "--warm"},
+		{"--for 1m --rate 10 --items 5", "--for"},
 		{"nowhere.jsonl", "nowhere.jsonl"},
 		{"--baseline " + broken, "no report"},
 		{"--broker redis", "REDIS_URL"},

@@ -39,7 +39,7 @@ type file struct {
 // over the same kind of broker. Nil if none did.
 func (r *Report) Like(reports []*Report) *Report {
 	for _, b := range reports {
-		if b.Items == r.Items && b.Rate == r.Rate && b.Broker == r.Broker && b.Input == r.Input {
+		if b.Items == r.Items && b.Rate == r.Rate && b.Broker == r.Broker && b.Input == r.Input && b.Warm == r.Warm {
 			return b
 		}
 	}

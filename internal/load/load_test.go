@@ -192,6 +192,29 @@ func TestRunInterrupted(t *testing.T) {
 	}
 }
 
+// However many items there are, their rate is that of the first 99 in a hundred.
+func TestPaceOfMany(t *testing.T) {
+	for _, n := range []int{200, 4096, 4097, 9000} {
+		r := do(t, t.Context(), load.Options{Items: n, Item: load.DefaultMix.Item}, plan())
+		if r.Done != n || r.PerSecond < float64(n)/r.Seconds/2 {
+			t.Errorf("%d of %d items in %v s are %v a second", r.Done, n, r.Seconds, r.PerSecond)
+		}
+	}
+}
+
+func TestDrift(t *testing.T) {
+	r := new(load.Report)
+	if second, last := r.Drift(); second != 0 || last != 0 {
+		t.Errorf("of nothing: %v, %v", second, last)
+	}
+	for i := range 50 {
+		r.OverTime = append(r.OverTime, load.Sample{Resident: float64(i)})
+	}
+	if second, last := r.Drift(); second != 15 || last != 45 {
+		t.Errorf("from %v to %v MB, want 15 to 45", second, last)
+	}
+}
+
 func TestBaseline(t *testing.T) {
 	before := &load.Report{Items: 10, Broker: "redis", PerSecond: 100, CPUMicros: 50, Hops: []load.Hop{{Topic: "a", PerSecond: 10}}}
 	now := &load.Report{Items: 10, Broker: "redis", PerSecond: 250, CPUMicros: 25, Hops: []load.Hop{{Topic: "a", PerSecond: 15}}}

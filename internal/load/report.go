@@ -35,6 +35,9 @@ type Report struct {
 
 	Hops   []Hop   `json:"hops"`
 	Stages []Stage `json:"stages"`
+
+	Warm     int      `json:"warm,omitempty"` // items that went before and are counted nowhere
+	OverTime []Sample `json:"over_time,omitempty"`
 }
 
 // A Delay is how long something took, in milliseconds.
@@ -72,8 +75,8 @@ func (r *Run) report(plan *flows.Plan, e *flows.Engine, most uint64, interrupted
 		Pipeline: plan.Name, Rate: r.options.Rate, Interrupted: interrupted,
 		System: runtime.GOOS + "/" + runtime.GOARCH + " " + runtime.Version(),
 		Items:  r.options.Items, Published: int(r.published.Load()), Done: int(r.done.Load()),
-		Seconds: r.took.Seconds(), PeakMB: round(float64(most) / (1 << 20)),
-		Alert: delay(&r.alerts), End: delay(&r.ends),
+		Seconds: r.took.Seconds(), PeakMB: megabytes(most),
+		Alert: delay(&r.alerts), End: delay(&r.ends), OverTime: r.overTime,
 	}
 	if n := float64(rep.Done); n > 0 {
 		rep.PerSecond = round(r.fates.perSecond())

@@ -20,9 +20,11 @@ import (
 // Options say what is published, and how fast.
 type Options struct {
 	Items int                       // how many
+	First int                       // the number of the first one
 	Item  func(n int) *news.Item    // the one with a number, from 0; a new one each time
 	Rate  float64                   // items a second; 0 is as fast as they are taken
 	Told  func(published, done int) // several times a second, from one goroutine; may be nil
+	Watch bool                      // note how memory, queue and the rest go over time
 }
 
 // A Run is one measurement of a plan.
@@ -33,15 +35,16 @@ type Run struct {
 	epoch      time.Time    // that times are counted from
 	started    atomic.Int64 // when the first item was about to be published; 0 before
 	from       usage
-	due        []atomic.Int64 // by number
-	shown      []atomic.Bool
-	ended      []atomic.Bool
+	due        []atomic.Int64 // by number, at full speed
+	shown      marks
+	ended      marks
 	published  atomic.Int64
 	done       atomic.Int64
 	finish     sync.Once
 	to         usage
 	took       time.Duration
 	publishing time.Duration
+	overTime   []Sample
 
 	stages map[[2]string]*Histogram // by segment and stage: times of a batch
 	hops   map[string]*pace         // of fates, by topic
@@ -50,39 +53,16 @@ type Run struct {
 	ends   Histogram
 }
 
-// A pace notes when each of up to len(at) things happened.
-type pace struct {
-	n  atomic.Int64
-	at []atomic.Int64
-}
-
-func newPace(most int) *pace { return &pace{at: make([]atomic.Int64, most)} }
-
-func (p *pace) note(now time.Duration) {
-	if n := p.n.Add(1); n <= int64(len(p.at)) {
-		p.at[n-1].Store(int64(now))
-	}
-}
-
-// perSecond is how many things happened a second, the last hundredth left out: the last
-// batch may wait for company that does not come.
-func (p *pace) perSecond() float64 {
-	n := min(int(p.n.Load()), len(p.at)) * 99 / 100
-	if n < 2 {
-		return 0
-	}
-	if over := time.Duration(p.at[n-1].Load() - p.at[0].Load()); over > 0 {
-		return float64(n-1) / over.Seconds()
-	}
-	return 0
-}
-
 // New prepares a run.
 func New(o Options) *Run {
-	return &Run{
-		options: o, epoch: time.Now(), due: make([]atomic.Int64, o.Items), shown: make([]atomic.Bool, o.Items), ended: make([]atomic.Bool, o.Items),
-		stages: map[[2]string]*Histogram{}, hops: map[string]*pace{}, fates: newPace(o.Items),
+	r := &Run{
+		options: o, epoch: time.Now(), shown: newMarks(o.Items), ended: newMarks(o.Items),
+		stages: map[[2]string]*Histogram{}, hops: map[string]*pace{}, fates: new(pace),
 	}
+	if o.Rate == 0 {
+		r.due = make([]atomic.Int64, o.Items)
+	}
+	return r
 }
 
 // Do runs plan on b, which must be the run's own, until every item has met its fate or
@@ -94,9 +74,10 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, b broker.Broker, log *sl
 		return nil, err
 	}
 	memory := watchMemory()
-	stopTelling := r.tell()
+	stopTelling, stopWatching := r.tell(), r.watch()
 	err = e.Run(ctx)
 	stopTelling()
+	stopWatching()
 	r.end()
 	most := memory.stop()
 	if r.started.Load() == 0 {
@@ -118,7 +99,7 @@ func (r *Run) watched(plan *flows.Plan) *flows.Plan {
 	}
 	own.Segments = slices.Clone(plan.Segments)
 	for i, segment := range own.Segments {
-		r.hops[segment.Topic] = newPace(r.options.Items)
+		r.hops[segment.Topic] = new(pace)
 		own.Segments[i].Stages = slices.Clone(segment.Stages)
 		for k, spec := range segment.Stages {
 			h := new(Histogram)
@@ -150,14 +131,13 @@ func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
 		}
 		batch := make([]*flows.Message, 0, until-next)
 		for n := next; n < until; n++ {
-			batch = append(batch, flows.NewMessage(strconv.Itoa(n), r.options.Item(n)))
+			batch = append(batch, flows.NewMessage(strconv.Itoa(r.options.First+n), r.options.Item(r.options.First+n)))
 		}
-		for n := next; n < until; n++ { // making them is no delay of theirs
-			at := began + r.dueAt(n)
-			if r.options.Rate == 0 {
-				at = r.now()
+		if r.options.Rate == 0 { // they are due when they are made
+			now := int64(r.now())
+			for n := next; n < until; n++ {
+				r.due[n].Store(now)
 			}
-			r.due[n].Store(int64(at))
 		}
 		if err := publish(ctx, batch...); err != nil {
 			if ctx.Err() != nil {
@@ -194,19 +174,28 @@ func (r *Run) sleepUntil(ctx context.Context, t time.Duration) error {
 	}
 }
 
-// number is which item a message, or what it was split into, carries.
+// number is which item a message, or what it was split into, carries; the first is 0.
 func (r *Run) number(m *flows.Message) (int, bool) {
 	id, _, _ := strings.Cut(m.ID, ".")
 	n, err := strconv.Atoi(id)
-	return n, err == nil && n >= 0 && n < len(r.due)
+	n -= r.options.First
+	return n, err == nil && n >= 0 && n < r.options.Items
+}
+
+// since is how long it is, at a time, that an item was due.
+func (r *Run) since(n int, now time.Duration) time.Duration {
+	if r.options.Rate == 0 {
+		return now - time.Duration(r.due[n].Load())
+	}
+	return now - time.Duration(r.started.Load()) - r.dueAt(n)
 }
 
 // alerted notes that an item is shown. Only the first time counts.
 func (r *Run) alerted(batch []*flows.Message) {
 	now := r.now()
 	for _, m := range batch {
-		if n, ours := r.number(m); ours && !r.shown[n].Swap(true) {
-			r.alerts.Add(now - time.Duration(r.due[n].Load()))
+		if n, ours := r.number(m); ours && r.shown.set(n) {
+			r.alerts.Add(r.since(n, now))
 		}
 	}
 }
@@ -218,9 +207,9 @@ func (r *Run) settled(topic string, m *flows.Message, o flows.Outcome) {
 	if o.Fate != flows.Dropped && (o.Fate != flows.Delivered || topic != r.last) {
 		return
 	}
-	if n, ours := r.number(m); ours && !r.ended[n].Swap(true) {
+	if n, ours := r.number(m); ours && r.ended.set(n) {
 		r.fates.note(now)
-		r.ends.Add(now - time.Duration(r.due[n].Load()))
+		r.ends.Add(r.since(n, now))
 		if r.done.Add(1) == int64(r.options.Items) {
 			r.end()
 		}

@@ -17,6 +17,9 @@ func (r *Report) Text(out io.Writer) error {
 	if r.Rate > 0 {
 		speed = fmt.Sprintf("at %g a second", r.Rate)
 	}
+	if r.Warm > 0 {
+		speed += fmt.Sprintf(" after %d others", r.Warm)
+	}
 	fmt.Fprintf(w, "%s on %s: %d items %s, %s (%s)\n", r.Pipeline, r.Broker, r.Items, speed, r.Input, r.System)
 	if r.Interrupted {
 		fmt.Fprintf(w, "interrupted: %d were published\n", r.Published)
@@ -27,6 +30,9 @@ func (r *Report) Text(out io.Writer) error {
 	}
 	fmt.Fprintf(w, "per item\t%.0f µs CPU, %.0f allocations, %.1f kB allocated\n", r.CPUMicros, r.Allocs, r.Bytes/1000)
 	fmt.Fprintf(w, "memory\t%.0f MB resident at most\n", r.PeakMB)
+	if second, last := r.Drift(); second > 0 {
+		fmt.Fprintf(w, "\t%.0f MB in the second fifth of the time, %.0f MB in the last (%s)\n", second, last, ratio(last, second))
+	}
 	fmt.Fprintf(w, "to the alert\t%v\n", r.Alert)
 	fmt.Fprintf(w, "to its fate\t%v\n", r.End)
 

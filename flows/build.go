@@ -106,9 +106,9 @@ func (e *Engine) close() error {
 func (e *Engine) newSegment(p SegmentPlan, stages []named[Stage]) *segment {
 	s := &segment{
 		topic: p.Topic, maxBytes: e.plan.Engine.MaxBytes, stop: e.stop, log: e.log.With("segment", p.Topic),
-		clock: e.clock(), settled: e.plan.Settled,
+		clock: e.clock(), notify: e.plan.Settled,
 	}
-	s.gate = newGate(s.log, s.clock)
+	s.gate, s.trouble = newGate(s.log, s.clock), newTrouble(s)
 	for i, stage := range stages {
 		s.steps = append(s.steps, &step{
 			name: stage.Name, process: stage.it.Process, knobs: p.Stages[i].Knobs, log: s.log, stats: new(StepStats),

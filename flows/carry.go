@@ -3,6 +3,8 @@ package flows
 import (
 	streams "github.com/reugn/go-streams"
 	"github.com/reugn/go-streams/flow"
+
+	"catalyst/internal/broker"
 )
 
 // go-streams carries []*Message between the steps of a segment. Its operators
@@ -11,46 +13,46 @@ import (
 // (gathering, below) there is one of our own.
 
 // intakeBatch bounds the batches that an intake makes of waiting messages.
-const intakeBatch = 100
+const intakeBatch = broker.MaxBatch
 
-// An intake is the streams.Source of a segment. It turns single messages into
-// batches of whatever is waiting: one when the segment is idle, many when it is
-// busy, and never later than the next step could have taken them.
+// An intake is the streams.Source of a segment. It joins what comes to batches: small ones
+// when the segment is idle, large ones when it is busy, and never later than the next step
+// could have taken them.
 type intake struct {
-	in  chan *Message
+	in  chan []*Message
 	out chan any
 }
 
 var _ streams.Source = (*intake)(nil)
 
 func newIntake() *intake {
-	i := &intake{in: make(chan *Message), out: make(chan any)}
+	i := &intake{in: make(chan []*Message), out: make(chan any)}
 	go i.run()
 	return i
 }
 
 func (i *intake) run() {
 	defer close(i.out)
-	for m := range i.in {
-		batch := []*Message{m}
-		for sent := false; !sent; {
+	for batch := range i.in {
+		for batch != nil {
 			in := i.in
-			if len(batch) == intakeBatch || batch[0].alone {
+			if len(batch) >= intakeBatch || batch[0].alone {
 				in = nil
 			}
 			select {
 			case i.out <- batch:
-				sent = true
-			case m, more := <-in:
-				if !more {
+				batch = nil
+			case more, open := <-in:
+				switch {
+				case !open:
 					i.out <- batch
 					return
-				}
-				if m.alone {
+				case more[0].alone || len(batch)+len(more) > intakeBatch:
 					i.out <- batch
-					batch = nil
+					batch = more
+				default:
+					batch = append(batch, more...)
 				}
-				batch = append(batch, m)
 			}
 		}
 	}

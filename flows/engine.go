@@ -53,7 +53,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	if err := e.startComponents(ctx); err != nil {
 		return err
 	}
-	router, handlers, err := e.router(work)
+	router, err := e.router(work)
 	if err != nil {
 		return err
 	}
@@ -61,16 +61,18 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	go e.watch(work)
 	routed := make(chan error, 1)
 	go func() { routed <- router.Run(work) }()
+	died := make(chan string, len(e.segments))
+	joined := make(chan error, 1)
+	go func() { joined <- e.join(work, router, died) }()
 	select {
-	case <-router.Running():
-	case err := <-routed:
-		return errors.Join(fmt.Errorf("subscribe: %w", err), e.giveUp(abort))
+	case err := <-joined:
+		if err != nil {
+			return errors.Join(err, e.giveUp(abort))
+		}
 	case <-ctx.Done():
+		abort()
+		<-joined
 		return e.giveUp(abort)
-	}
-	died := make(chan string, len(handlers))
-	for i, h := range handlers {
-		go func() { <-h.Stopped(); died <- e.segments[i].topic }()
 	}
 	e.log.Info("pipeline_started", "pipeline", e.plan.Name, "segments", len(e.segments), "sources", len(e.sources))
 
@@ -83,7 +85,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	select {
 	case <-ctx.Done():
 	case failure = <-sourced:
-	case topic := <-died: // Watermill itself goes on with the others, or returns nil
+	case topic := <-died:
 		failure = fmt.Errorf("the subscription of %s has ended by itself", topic)
 	}
 
@@ -117,6 +119,25 @@ func within[T any](d time.Duration, c <-chan T) bool {
 	case <-time.After(d):
 		return false
 	}
+}
+
+// join begins to receive, when there is a handler for what goes wrong. It sends to died the
+// topic of a segment that nothing is delivered to any more.
+func (e *Engine) join(work context.Context, router *message.Router, died chan<- string) error {
+	select {
+	case <-router.Running():
+	case <-work.Done():
+		return work.Err()
+	}
+	for _, s := range e.segments {
+		deliveries, err := s.sub.Receive(work, s.topic)
+		if err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+		over := s.receive(deliveries)
+		go func() { <-over; died <- s.topic }()
+	}
+	return nil
 }
 
 // giveUp ends what was started when not all of it could be.
@@ -160,14 +181,13 @@ func (e *Engine) startComponents(ctx context.Context) error {
 	return nil
 }
 
-// router makes a handler of each segment. Watermill logs nothing: what matters is
-// logged where the fate of a message is known, and each message would cost it a
-// dozen allocations. work is the context of stages and
-// outlives Run's; it ends when draining has taken too long.
-func (e *Engine) router(work context.Context) (_ *message.Router, handlers []*message.Handler, _ error) {
+// router starts the segments, with a handler of each for its trouble. Watermill logs nothing:
+// what matters is logged where the fate of a message is known. work is the context of
+// stages and outlives Run's; it ends when draining has taken too long.
+func (e *Engine) router(work context.Context) (*message.Router, error) {
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: e.grace}, watermill.NopLogger{})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	pub := e.broker.Publisher()
 	quarantine := Quarantine(pub, e.plan.Poison, e.log)
@@ -184,7 +204,7 @@ func (e *Engine) router(work context.Context) (_ *message.Router, handlers []*me
 			},
 		})
 		if err != nil {
-			return nil, nil, fmt.Errorf("join %s: %w", s.topic, err)
+			return nil, fmt.Errorf("join %s: %w", s.topic, err)
 		}
 		poison, err := middleware.PoisonQueueWithFilter(
 			poisonPublisher{pub, e.stop, s.log, func(wm *message.Message) {
@@ -195,27 +215,26 @@ func (e *Engine) router(work context.Context) (_ *message.Router, handlers []*me
 			func(err error) bool { return !errors.Is(err, errInterrupted) },
 		)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		parked := func(wm *message.Message, err error) {
 			s.log.Debug("message_parked", "id", wm.UUID, "error", err)
 			e.reporter.tell(s, wm, Outcome{Fate: Parked, Stage: wm.Metadata.Get(MetaPoisonStage), Err: err})
 		}
-		handler := router.AddHandler(s.topic, s.topic, s.sub, "", nowhere{}, s.handle)
+		handler := router.AddHandler(s.topic, s.topic, s.trouble, "", nowhere{}, s.trouble.process)
 		handler.AddMiddleware(
 			poison,
 			retry(e.plan.Engine.Retry, s.clock, e.stop, s.log),
 			park(s.gate, e.stop, parked),
 			middleware.Recoverer,
 		)
-		handlers = append(handlers, handler)
 		stages := make([]Stage, len(e.stages[i]))
 		for k, st := range e.stages[i] {
 			stages[k] = st.it
 		}
 		s.start(work, stages, s.tail(work, len(stages)))
 	}
-	return router, handlers, nil
+	return router, nil
 }
 
 // nowhere is the publisher of handlers that publish by themselves.

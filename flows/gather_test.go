@@ -91,7 +91,7 @@ func TestIntakeTakesWhatIsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newIntake()
 		for range 250 {
-			go func() { in.in <- messages(1)[0] }()
+			go func() { in.in <- messages(1) }()
 		}
 		synctest.Wait() // everybody waits, nobody takes
 		var sizes []int

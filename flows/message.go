@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 
+	"catalyst/internal/broker"
 	"catalyst/internal/news"
 )
 
@@ -37,8 +38,9 @@ type Message struct {
 	// fails of may be one message's doing, and the others must not share its end.
 	alone bool
 
-	parent *Message // it was split or shared from
-	tell   func(Outcome)
+	parent   *Message // it was split or shared from
+	tell     func(*Message, Outcome)
+	delivery broker.Delivery // nil if a Watermill message stands for it
 
 	mu       sync.Mutex
 	outcome  Outcome
@@ -233,7 +235,7 @@ func (m *Message) settle(o Outcome) {
 	m.mu.Unlock()
 
 	if m.tell != nil {
-		m.tell(o)
+		m.tell(m, o)
 	}
 	if m.parent != nil {
 		m.parent.childSettled(o)

@@ -93,7 +93,7 @@ func (r Retry) backoff(id string, attempt int) time.Duration {
 func park(g *gate, stop <-chan struct{}, report func(*message.Message, error)) message.HandlerMiddleware {
 	return func(next message.HandlerFunc) message.HandlerFunc {
 		return func(wm *message.Message) ([]*message.Message, error) {
-			if !g.enter(stop) {
+			if passOf(wm).first == nil && !g.enter(stop) {
 				return nil, errInterrupted
 			}
 			probe, told := false, false

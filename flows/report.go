@@ -45,7 +45,7 @@ func (r *reporter) tell(s *segment, wm *message.Message, o Outcome) {
 	if len(r.sinks) == 0 {
 		return
 	}
-	m := receive(wm)
+	m := newDelivered(wm)
 	if err := s.decode(m); err != nil {
 		return // there is nothing to show
 	}

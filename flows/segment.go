@@ -17,38 +17,36 @@ import (
 	"catalyst/internal/news"
 )
 
-// A segment runs the stages between two topics: a Watermill handler puts each
-// message into a go-streams flow and returns when its fate is known.
+// A segment runs the stages between two topics: what the broker delivers goes, in
+// batches, into a go-streams flow, and is settled when its fate is known. What fails or is
+// parked, and everything while the gate is closed, goes message by message through a
+// Watermill handler with its middlewares (trouble.go).
 type segment struct {
 	topic    string
 	maxBytes int
 	log      *slog.Logger
 
-	sub   broker.Subscriber
-	steps []*step
-	stats segmentStats
-	gate  *gate
+	sub     broker.Subscriber
+	steps   []*step
+	stats   segmentStats
+	gate    *gate
+	trouble *trouble
 
-	clock   Clock
-	settled func(topic string, m *Message, o Outcome) // nil is nobody
+	clock  Clock
+	notify func(topic string, m *Message, o Outcome) // nil is nobody
 
-	flow     streams.Flow
-	received chan *Message // not yet decoded
-	decoders sync.WaitGroup
-	intake   *intake
-	finished chan struct{} // closed when the flow has ended
-	stop     <-chan struct{}
-	work     context.Context // of the stages
+	flow      streams.Flow
+	receivers sync.WaitGroup
+	intake    *intake
+	finished  chan struct{} // closed when the flow has ended
+	stop      <-chan struct{}
+	work      context.Context // of the stages
 }
 
 // start wires the flow. Work in it ends when ctx does; closing stop makes it
 // hurry. The last operators, made by tail, leave no message over.
 func (s *segment) start(ctx context.Context, stages []Stage, tail streams.Flow) {
 	s.intake, s.finished, s.work = newIntake(), make(chan struct{}), ctx
-	s.received = make(chan *Message)
-	for range runtime.GOMAXPROCS(0) {
-		s.decoders.Go(s.decodeAll)
-	}
 	last := streams.Source(s.intake)
 	via := func(f streams.Flow) {
 		s.flow = last.Via(f)
@@ -71,8 +69,7 @@ func (s *segment) start(ctx context.Context, stages []Stage, tail streams.Flow) 
 // end closes the flow and waits for its goroutines. A stage that does not return
 // although its context has ended is reported, and not waited for longer than grace.
 func (s *segment) end(grace time.Duration) error {
-	close(s.received)
-	s.decoders.Wait()
+	s.receivers.Wait()
 	close(s.intake.in)
 	if within(grace, s.finished) {
 		return nil
@@ -80,41 +77,94 @@ func (s *segment) end(grace time.Duration) error {
 	return fmt.Errorf("segment %s: a stage ignores the end of its context", s.topic)
 }
 
-// handle is the Watermill handler: nil acknowledges.
-func (s *segment) handle(wm *message.Message) ([]*message.Message, error) {
-	select {
-	case <-s.stop:
-		return nil, errInterrupted
-	default:
+// receive takes what is delivered until there is no more to come; it returns a channel that is
+// closed then.
+func (s *segment) receive(deliveries <-chan []broker.Delivery) (ended <-chan struct{}) {
+	for range runtime.GOMAXPROCS(0) { // decoding is work
+		s.receivers.Go(func() {
+			for batch := range deliveries {
+				s.take(batch)
+			}
+		})
 	}
-	m := receive(wm)
-	settled := make(chan Outcome, 1)
-	m.tell = func(o Outcome) { settled <- o }
+	over := make(chan struct{})
+	go func() { s.receivers.Wait(); close(over) }()
+	return over
+}
 
-	s.stats.in.Add(1)
-	select {
-	case s.received <- m:
-	case <-s.stop:
-		s.stats.interrupted.Add(1)
-		return nil, errInterrupted
+// take puts what is delivered into the flow, or hands it to trouble.
+func (s *segment) take(batch []broker.Delivery) {
+	open := s.gate.outage() == nil
+	ms := make([]*Message, 0, len(batch))
+	for _, d := range batch {
+		m := newDelivered(d.Message())
+		if m.alone || !open {
+			s.trouble.handle(d, nil)
+			continue
+		}
+		m.delivery, m.tell = d, s.settled
+		s.stats.in.Add(1)
+		if err := s.decode(m); err != nil {
+			m.settle(undecodable(err))
+			continue
+		}
+		ms = append(ms, m)
 	}
-	o := <-settled
+	s.put(ms)
+}
+
+// put puts messages into the flow, unless the process stops.
+func (s *segment) put(ms []*Message) {
+	if len(ms) == 0 {
+		return
+	}
+	select {
+	case <-s.stop:
+	default:
+		select {
+		case s.intake.in <- ms:
+			return
+		case <-s.stop:
+		}
+	}
+	for _, m := range ms {
+		m.settle(Outcome{Fate: Failed, Err: errInterrupted})
+	}
+}
+
+func undecodable(err error) Outcome {
+	return Outcome{Fate: Failed, Stage: "decode", Err: Permanent(err)}
+}
+
+// settled books the first try of m. That is the end of it, if it went well.
+func (s *segment) settled(m *Message, o Outcome) {
+	switch err := s.book(m, o); {
+	case err == nil:
+		m.delivery.Settle(true)
+	case errors.Is(err, errInterrupted):
+		m.delivery.Settle(false)
+	default:
+		s.trouble.handle(m.delivery, &o)
+	}
+}
+
+// book counts one try of m and returns its error. To be interrupted is no fate.
+func (s *segment) book(m *Message, o Outcome) error {
 	if o.Err != nil && (s.work.Err() != nil || errors.Is(o.Err, errInterrupted)) {
 		// Its work was cut short because the process ends, whatever the error says.
 		s.stats.interrupted.Add(1)
-		return nil, errInterrupted
+		return errInterrupted
 	}
 	s.stats.count(o)
-	if s.settled != nil && m.Item != nil {
-		s.settled(s.topic, m, o)
+	if s.notify != nil && m.Item != nil {
+		s.notify(s.topic, m, o)
 	}
-	wm.Metadata.Set(MetaPoisonStage, o.Stage)
-	return nil, o.Err
+	return o.Err
 }
 
-// receive makes a Message, without its item, of what the broker delivered. Metadata that
+// newDelivered makes a Message, without its item, of what the broker delivered. Metadata that
 // an earlier poisoning left behind does not go on.
-func receive(wm *message.Message) *Message {
+func newDelivered(wm *message.Message) *Message {
 	m := &Message{ID: wm.UUID, payload: wm.Payload, alone: wm.Metadata.Get(MetaPoisonAttempts) != ""}
 	if len(wm.Metadata) > 0 {
 		m.Meta = maps.Clone(map[string]string(wm.Metadata))
@@ -123,24 +173,6 @@ func receive(wm *message.Message) *Message {
 		}
 	}
 	return m
-}
-
-// decodeAll decodes what was received and puts it into the flow, until there is no more to
-// come. The goroutines that do it live as long as the segment: the one of a handler is
-// new, and growing its stack for the decoder costs as much as the decoding (`go run
-// ./bench/hop` with and without: 5 % of the CPU of a hop, with GOGC=400 20 %).
-func (s *segment) decodeAll() {
-	for m := range s.received {
-		if err := s.decode(m); err != nil {
-			m.settle(Outcome{Fate: Failed, Stage: "decode", Err: Permanent(err)})
-			continue
-		}
-		select {
-		case s.intake.in <- m:
-		case <-s.stop:
-			m.settle(Outcome{Fate: Failed, Err: errInterrupted})
-		}
-	}
 }
 
 // decode makes m's item of its payload. These are foreign bytes: whatever they do to the
@@ -161,15 +193,13 @@ func (s *segment) decode(m *Message) (err error) {
 	return nil
 }
 
-// encode is the reverse of receive and decode.
+// encode is the reverse of newDelivered and decode. Publishers only read what it returns.
 func encode(m *Message) (*message.Message, error) {
 	payload, err := news.Encode(m.Item)
 	if err != nil {
 		return nil, Permanent(fmt.Errorf("encode item: %w", err))
 	}
-	wm := message.NewMessage(m.ID, payload)
-	maps.Copy(wm.Metadata, m.Meta)
-	return wm, nil
+	return &message.Message{UUID: m.ID, Metadata: m.Meta, Payload: payload}, nil
 }
 
 // forward returns what publishes messages to a topic, as the process of a step.

@@ -181,7 +181,7 @@ func TestSplit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := messages(1)[0]
 			var told []Outcome
-			m.tell = func(o Outcome) { told = append(told, o) }
+			m.tell = func(_ *Message, o Outcome) { told = append(told, o) }
 			splitter := newStep(func(_ context.Context, b []*Message) ([]*Message, error) {
 				return tt.decide(b[0].Split(item, item, item)), nil
 			}, Knobs{})
@@ -277,12 +277,12 @@ func BenchmarkSixPassThroughStages(b *testing.B) {
 	go func() {
 		for range b.N {
 			m := NewMessage("m", item)
-			m.tell = func(Outcome) {
+			m.tell = func(*Message, Outcome) {
 				if left--; left == 0 {
 					done <- struct{}{}
 				}
 			}
-			s.intake.in <- m
+			s.intake.in <- []*Message{m}
 		}
 	}()
 	b.ReportAllocs()

@@ -84,31 +84,24 @@ func ours(ctx context.Context, url, from, to string) error {
 	if err != nil {
 		return err
 	}
-	messages, err := s.Subscribe(context.WithoutCancel(ctx), from)
+	deliveries, err := s.Receive(context.WithoutCancel(ctx), from)
 	if err != nil {
 		return err
 	}
 	publisher, failed := b.Publisher(), make(chan error, 4)
 	for range cap(failed) {
 		go func() {
-			for m := range messages {
-				batch := []*message.Message{m}
-				for more := true; more && len(batch) < 500; {
-					select {
-					case m, open := <-messages:
-						if more = open; open {
-							batch = append(batch, m)
-						}
-					default:
-						more = false
-					}
+			for batch := range deliveries {
+				messages := make([]*message.Message, len(batch))
+				for i, d := range batch {
+					messages[i] = d.Message()
 				}
-				if err := publisher.Publish(to, batch...); err != nil {
+				if err := publisher.Publish(to, messages...); err != nil {
 					failed <- err
 					return
 				}
-				for _, m := range batch {
-					m.Ack()
+				for _, d := range batch {
+					d.Settle(true)
 				}
 			}
 		}()

@@ -66,12 +66,31 @@ type Broker interface {
 type Subscriber interface {
 	message.Subscriber
 
+	// Receive is Subscribe for those who take many messages at a time: it delivers
+	// whatever comes together, up to [MaxBatch] messages in each slice, and a slice, unlike a
+	// message, costs no goroutine, no context and no channel for each. The
+	// channel is closed when Subscribe's would be.
+	Receive(ctx context.Context, topic string) (<-chan []Delivery, error)
+
 	// Drain stops reading and waits until everything delivered is settled or ctx
 	// ends. Then it flushes the acks, gives what is left back to the group at once,
 	// so that another member can have it within a second, and closes the
 	// channels. It returns an error only if acks could not be sent. A second
 	// call waits for the first.
 	Drain(ctx context.Context) error
+}
+
+// MaxBatch is the most messages that Receive delivers in one slice.
+const MaxBatch = 100
+
+// A Delivery is a message in hand.
+type Delivery interface {
+	// Message is what was published. Its own Ack and Nack mean nothing. It is the
+	// holder's until it is settled.
+	Message() *message.Message
+	// Settle acknowledges the message, or gives it back as Nack does. The first call
+	// counts; none does once the Subscriber has been closed.
+	Settle(acked bool)
 }
 
 // Config configures a Subscriber. Zero fields take the defaults named.

@@ -109,23 +109,27 @@ type memorySubscriber struct {
 	stop    context.CancelFunc
 	readers sync.WaitGroup
 	hands   sync.WaitGroup
-	outs    []chan *message.Message
+	outs    []chan []broker.Delivery
 	once    sync.Once
 }
 
-func (s *memorySubscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+func (s *memorySubscriber) Subscribe(context.Context, string) (<-chan *message.Message, error) {
+	return nil, errors.New("memory: the engine asks for batches")
+}
+
+func (s *memorySubscriber) Receive(ctx context.Context, topic string) (<-chan []broker.Delivery, error) {
 	if s.b.Subscribing != nil {
 		if err := s.b.Subscribing(ctx, topic); err != nil {
 			return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
 		}
 	}
-	out := make(chan *message.Message)
+	out := make(chan []broker.Delivery)
 	s.outs = append(s.outs, out)
 	s.readers.Go(func() { s.read(topic, out) })
 	return out, nil
 }
 
-func (s *memorySubscriber) read(topic string, out chan *message.Message) {
+func (s *memorySubscriber) read(topic string, out chan []broker.Delivery) {
 	for s.reading.Err() == nil {
 		s.b.mu.Lock()
 		t := s.b.topic(topic)
@@ -147,34 +151,47 @@ func (s *memorySubscriber) read(topic string, out chan *message.Message) {
 }
 
 // hand delivers m until it is acknowledged, a second after each Nack.
-func (s *memorySubscriber) hand(t *memoryTopic, m *message.Message, out chan *message.Message) {
+// hand delivers m until it is acknowledged, a second after each time it is given back.
+func (s *memorySubscriber) hand(t *memoryTopic, m *message.Message, out chan []broker.Delivery) {
 	for {
 		select {
 		case s.credits <- struct{}{}:
 		case <-s.reading.Done():
 			return
 		}
-		delivery := m.Copy()
+		d := &memoryDelivery{m.Copy(), make(chan bool, 1)}
 		select {
-		case out <- delivery:
+		case out <- []broker.Delivery{d}:
 		case <-s.reading.Done():
 			return
 		}
-		select {
-		case <-delivery.Acked():
+		acked := <-d.settled
+		<-s.credits
+		if acked {
 			s.b.mu.Lock()
 			t.pending--
 			s.b.mu.Unlock()
-			<-s.credits
 			return
-		case <-delivery.Nacked():
-			<-s.credits
 		}
 		select {
 		case <-time.After(time.Second):
 		case <-s.reading.Done():
 			return
 		}
+	}
+}
+
+type memoryDelivery struct {
+	message *message.Message
+	settled chan bool
+}
+
+func (d *memoryDelivery) Message() *message.Message { return d.message }
+
+func (d *memoryDelivery) Settle(acked bool) {
+	select {
+	case d.settled <- acked:
+	default: // the first call counts
 	}
 }
 

@@ -46,6 +46,7 @@ func (s *subscriber) Drain(ctx context.Context) error {
 	for _, out := range s.outs {
 		close(out)
 	}
+	s.singly.Wait()
 	s.broker.leave(s)
 	return s.drainErr
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +19,7 @@ import (
 )
 
 // A subscriber is a member of a group. For each topic a pump claims messages
-// and hands them out; for each message in hand a goroutine waits for what
-// becomes of it; one goroutine writes that down and one keeps house.
+// and hands them out; one goroutine writes down what becomes of them and one keeps house.
 type subscriber struct {
 	broker *Broker
 	db     *sqlite.DB
@@ -40,14 +41,15 @@ type subscriber struct {
 	pumps       sync.WaitGroup
 	hands       sync.WaitGroup
 	house       sync.WaitGroup
+	singly      sync.WaitGroup // those who deliver one by one
 
 	mu       sync.Mutex
 	draining bool
 	drained  chan struct{}
 	drainErr error
 	topics   map[string]int64 // subscribed to, and the group's id there
-	inHand   map[held]bool
-	outs     []chan *message.Message
+	inHand   map[held]*delivery
+	outs     []chan []broker.Delivery
 }
 
 // held names a message in hand.
@@ -55,10 +57,42 @@ type held struct{ group, message int64 }
 
 // A subscription is a topic of a subscriber.
 type subscription struct {
-	topic string
-	group int64
-	ctx   context.Context // as given to Subscribe; for its values
-	out   chan *message.Message
+	topic  string
+	group  int64
+	ctx    context.Context // as given to Subscribe, for its values; ends when what is in hand is given up
+	singly bool            // messages are awaited one by one
+	out    chan []broker.Delivery
+}
+
+// A delivery is a message in hand. It implements broker.Delivery.
+type delivery struct {
+	s       *subscriber
+	place   held
+	message *message.Message
+	over    atomic.Bool
+}
+
+func (d *delivery) Message() *message.Message { return d.message }
+
+func (d *delivery) Settle(acked bool) {
+	if d.over.CompareAndSwap(false, true) {
+		d.s.note(d.place, acked)
+		d.s.hands.Done()
+	}
+}
+
+// drop takes d out of its holder's hand, unless it is settled, or its message
+// acknowledged (see broker.Singly). It stays this member's, for leave.
+func (d *delivery) drop() {
+	acked := !d.message.Nack()
+	if d.over.CompareAndSwap(false, true) {
+		if acked {
+			d.s.note(d.place, true)
+		} else {
+			d.s.drop(d.place)
+		}
+		d.s.hands.Done()
+	}
 }
 
 // Subscriber joins a group, and takes over what dead members have left.
@@ -78,11 +112,12 @@ func (b *Broker) Subscriber(c broker.Config) (broker.Subscriber, error) {
 		settled: newSettlements(),
 		drained: make(chan struct{}),
 		topics:  make(map[string]int64),
-		inHand:  make(map[held]bool),
+		inHand:  make(map[held]*delivery),
 	}
 	s.credits.free = s.config.InFlight
 	s.reading, s.stopReading = context.WithCancel(context.Background())
 	s.living, s.giveUp = context.WithCancel(context.Background())
+	context.AfterFunc(s.living, s.dropAll)
 	if err := b.enter(s); err != nil {
 		return nil, fmt.Errorf("subscriber of group %s: %w", c.Group, err)
 	}
@@ -114,17 +149,37 @@ func withDefaults(c broker.Config) broker.Config {
 // Subscribe delivers the messages of a topic until ctx ends. A group that is
 // new begins with the oldest message there is.
 func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	group, err := s.group(ctx, topic)
+	sub, reading, err := s.subscribe(ctx, topic, true)
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
 	}
-	sub := &subscription{topic: topic, group: group, ctx: context.WithoutCancel(ctx), out: make(chan *message.Message)}
+	return broker.Singly(&s.singly, sub.out, reading, sub.ctx, func(batch []broker.Delivery) { s.untake(sub, batch) }), nil
+}
+
+// Receive implements broker.Subscriber. What is said of Subscribe holds.
+func (s *subscriber) Receive(ctx context.Context, topic string) (<-chan []broker.Delivery, error) {
+	sub, _, err := s.subscribe(ctx, topic, false)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
+	}
+	return sub.out, nil
+}
+
+func (s *subscriber) subscribe(ctx context.Context, topic string, singly bool) (*subscription, context.Context, error) {
+	group, err := s.group(ctx, topic)
+	if err != nil {
+		return nil, nil, err
+	}
+	sub := &subscription{topic: topic, group: group, singly: singly, out: make(chan []broker.Delivery)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {
-		return nil, fmt.Errorf("subscribe to %s: the subscriber is closed", topic)
+		return nil, nil, errors.New("the subscriber is closed")
 	}
 	s.topics[topic] = group
+	var end func()
+	sub.ctx, end = context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(s.living, end)
 	reading, stop := context.WithCancel(ctx)
 	unlink := context.AfterFunc(s.reading, stop)
 	s.pumps.Go(func() {
@@ -133,7 +188,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		stop()
 		s.finish(sub)
 	})
-	return sub.out, nil
+	return sub, reading, nil
 }
 
 // finish closes the channel of a subscription that has ended: at once if it
@@ -178,11 +233,8 @@ func (s *subscriber) pump(ctx context.Context, sub *subscription) {
 		}
 		s.claiming.note(s.log, "claiming messages", nil)
 		s.credits.give(free - len(entries))
-		for i := range entries {
-			if !s.hand(ctx, sub, &entries[i]) {
-				s.giveBack(sub, entries[i:])
-				return
-			}
+		for chunk := range slices.Chunk(entries, broker.MaxBatch) {
+			s.hand(ctx, sub, chunk)
 		}
 		if len(entries) == 0 && !wait(ctx, news, due) {
 			return
@@ -221,8 +273,52 @@ func wait(ctx context.Context, news <-chan struct{}, due time.Time) bool {
 	return true
 }
 
-// giveBack returns claimed messages that nobody has received, with their places.
-func (s *subscriber) giveBack(sub *subscription, entries []entry) {
+// hand gives messages to the reader of the channel, or back to the group if ctx ends first.
+func (s *subscriber) hand(ctx context.Context, sub *subscription, entries []entry) {
+	batch := make([]broker.Delivery, 0, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		m, reason := e.message()
+		if reason == nil && e.count > s.config.MaxDeliveries {
+			reason = fmt.Errorf("delivered %d times and never acknowledged", e.count-1)
+		}
+		d := &delivery{s: s, place: held{sub.group, e.id}, message: m}
+		if !s.hold(d) {
+			s.credits.give(1) // in our hand already: we were taken for dead, and it came back
+			continue
+		}
+		if reason != nil {
+			d.over.Store(true)
+			go s.quarantine(sub, d.place, m, reason)
+			continue
+		}
+		if sub.singly {
+			d.message = broker.Awaitable(m)
+		}
+		batch = append(batch, d)
+	}
+	if len(batch) == 0 {
+		return
+	}
+	select {
+	case sub.out <- batch:
+		if s.living.Err() != nil {
+			s.dropAll()
+		}
+	case <-ctx.Done():
+		s.untake(sub, batch)
+	}
+}
+
+// untake gives back messages that were handed out and that nobody has taken, with their
+// places.
+func (s *subscriber) untake(sub *subscription, batch []broker.Delivery) {
+	entries := make([]entry, len(batch))
+	for i, d := range batch {
+		d := d.(*delivery)
+		d.drop()
+		entries[i].id = d.place.message
+	}
 	if err := s.release(sub.group, entries); err != nil {
 		// They stay this member's, until it leaves or its lease runs out.
 		s.log.Warn("messages cannot be released", "topic", sub.topic, "error", err)
@@ -230,65 +326,15 @@ func (s *subscriber) giveBack(sub *subscription, entries []entry) {
 	s.credits.give(len(entries))
 }
 
-// hand gives a message to the reader of the channel; false if ctx ends first.
-func (s *subscriber) hand(ctx context.Context, sub *subscription, e *entry) bool {
-	place := held{sub.group, e.id}
-	if !s.hold(place) {
-		s.credits.give(1) // in our hand already: we were taken for dead, and it came back
-		return true
-	}
-	m, reason := e.message()
-	if reason == nil && e.count > s.config.MaxDeliveries {
-		reason = fmt.Errorf("delivered %d times and never acknowledged", e.count-1)
-	}
-	living, cancel := context.WithCancel(sub.ctx)
-	unlink := context.AfterFunc(s.living, cancel)
-	release := func() { unlink(); cancel() }
-	m.SetContext(living)
-	if reason != nil {
-		s.hands.Go(func() {
-			defer release()
-			s.quarantine(sub, place, m, reason)
-		})
-		return true
-	}
-	select {
-	case sub.out <- m:
-	case <-ctx.Done():
-		s.drop(place)
-		release()
-		return false
-	}
-	s.hands.Go(func() {
-		defer release()
-		s.await(place, m)
-	})
-	return true
-}
-
-// await notes what becomes of a message in hand. One that is given up stays
-// as it is, for leave.
-func (s *subscriber) await(place held, m *message.Message) {
-	select {
-	case <-m.Acked():
-		s.note(place, true)
-	case <-m.Nacked():
-		s.note(place, false)
-	case <-s.living.Done():
-		select { // an ack may have come just before
-		case <-m.Acked():
-			s.note(place, true)
-		default:
-			s.drop(place)
-		}
-	}
-}
-
 func (s *subscriber) quarantine(sub *subscription, place held, m *message.Message, reason error) {
+	defer s.hands.Done()
 	if m.UUID == "" {
 		m.UUID = uuid.NewString()
 	}
-	err := s.config.Quarantine(m.Context(), sub.topic, m, reason)
+	ctx, cancel := context.WithCancel(sub.ctx)
+	defer cancel()
+	m.SetContext(ctx)
+	err := s.config.Quarantine(ctx, sub.topic, m, reason)
 	if err != nil {
 		s.log.Warn("a message cannot be put into quarantine, trying later", "topic", sub.topic, "id", m.UUID, "error", err)
 	}
@@ -305,13 +351,15 @@ func (s *subscriber) note(place held, acked bool) {
 	s.credits.give(1)
 }
 
-func (s *subscriber) hold(place held) bool {
+// hold takes d into hand; false if its message is there already.
+func (s *subscriber) hold(d *delivery) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.inHand[place] {
+	if _, have := s.inHand[d.place]; have {
 		return false
 	}
-	s.inHand[place] = true
+	s.inHand[d.place] = d
+	s.hands.Add(1)
 	return true
 }
 
@@ -319,4 +367,14 @@ func (s *subscriber) drop(place held) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.inHand, place)
+}
+
+// dropAll drops everything in hand.
+func (s *subscriber) dropAll() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.inHand))
+	s.mu.Unlock()
+	for _, d := range all {
+		d.drop()
+	}
 }

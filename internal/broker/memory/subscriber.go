@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -27,9 +30,67 @@ type subscriber struct {
 
 	mu       sync.Mutex
 	draining bool
+	inHand   map[*held]struct{}
 	pumps    sync.WaitGroup
 	hands    sync.WaitGroup
+	singly   sync.WaitGroup // those who deliver one by one
 	drained  chan struct{}
+}
+
+// A held is a delivery in hand. It implements broker.Delivery.
+type held struct {
+	*delivery
+	s       *subscriber
+	message *message.Message
+	over    atomic.Bool
+}
+
+func (h *held) Message() *message.Message { return h.message }
+
+func (h *held) Settle(acked bool) {
+	if !h.over.CompareAndSwap(false, true) {
+		return
+	}
+	if acked {
+		h.s.server.settle(h.delivery)
+	} else {
+		time.AfterFunc(h.s.config.RedeliverAfter, func() { h.s.server.again(h.delivery) })
+	}
+	h.s.release(h)
+}
+
+// drop gives h back, unless it is settled or its message acknowledged (see
+// broker.Singly).
+func (h *held) drop() {
+	acked := !h.message.Nack()
+	if !h.over.CompareAndSwap(false, true) {
+		return
+	}
+	if acked {
+		h.s.server.settle(h.delivery)
+	} else {
+		h.s.server.giveBack(h.group, h.delivery)
+	}
+	h.s.release(h)
+}
+
+// release frees the place that h had in the window.
+func (s *subscriber) release(h *held) {
+	s.mu.Lock()
+	delete(s.inHand, h)
+	s.mu.Unlock()
+	<-s.credits
+	s.hands.Done()
+}
+
+// dropAll drops everything in hand.
+func (s *subscriber) dropAll() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Keys(s.inHand))
+	s.mu.Unlock()
+	for _, h := range all {
+		h.drop()
+	}
 }
 
 func newSubscriber(b *Broker, c broker.Config) *subscriber {
@@ -38,10 +99,11 @@ func newSubscriber(b *Broker, c broker.Config) *subscriber {
 	c.MaxDeliveries = cmp.Or(c.MaxDeliveries, 20)
 	s := &subscriber{
 		broker: b, server: b.server, config: c,
-		credits: make(chan struct{}, c.InFlight), drained: make(chan struct{}),
+		credits: make(chan struct{}, c.InFlight), drained: make(chan struct{}), inHand: make(map[*held]struct{}),
 	}
 	s.reading, s.stop = context.WithCancel(context.Background())
 	s.holding, s.giveUp = context.WithCancel(context.Background())
+	context.AfterFunc(s.holding, s.dropAll)
 	return s
 }
 
@@ -49,27 +111,48 @@ var errDrained = errors.New("the subscriber is closed")
 
 // Subscribe implements [message.Subscriber].
 func (s *subscriber) Subscribe(ctx context.Context, name string) (<-chan *message.Message, error) {
+	out, reading, err := s.receive(ctx, name, true)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", name, err)
+	}
+	return broker.Singly(&s.singly, out, reading, s.holding, func(batch []broker.Delivery) {
+		for _, h := range slices.Backward(batch) {
+			h.(*held).drop()
+		}
+	}), nil
+}
+
+// Receive implements [broker.Subscriber].
+func (s *subscriber) Receive(ctx context.Context, name string) (<-chan []broker.Delivery, error) {
+	out, _, err := s.receive(ctx, name, false)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", name, err)
+	}
+	return out, nil
+}
+
+func (s *subscriber) receive(ctx context.Context, name string, singly bool) (<-chan []broker.Delivery, context.Context, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {
-		return nil, fmt.Errorf("subscribe to %s: %w", name, errDrained)
+		return nil, nil, errDrained
 	}
 	g := s.server.join(name, s.config.Group)
-	out := make(chan *message.Message)
+	out := make(chan []broker.Delivery)
+	reading, cancel := context.WithCancel(ctx)
 	s.pumps.Go(func() {
-		reading, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(s.reading, cancel)()
 		defer close(out)
-		s.pump(reading, name, g, out)
+		s.pump(reading, name, g, singly, out)
 	})
-	return out, nil
+	return out, reading, nil
 }
 
 // pump delivers until reading ends. It takes a credit only when there is something to
 // deliver, because topics share them.
-func (s *subscriber) pump(reading context.Context, name string, g *group, out chan<- *message.Message) {
-	for {
+func (s *subscriber) pump(reading context.Context, name string, g *group, singly bool, out chan<- []broker.Delivery) {
+	for reading.Err() == nil {
 		if more := s.server.anyReady(g); more != nil {
 			select {
 			case <-more:
@@ -83,55 +166,61 @@ func (s *subscriber) pump(reading context.Context, name string, g *group, out ch
 		case <-reading.Done():
 			return
 		}
-		d, _ := s.server.take(g)
-		if d == nil || !s.deliver(reading, name, d, out) {
-			<-s.credits
+		batch := s.fill(name, g, singly)
+		if len(batch) == 0 {
+			continue
 		}
-		if reading.Err() != nil {
-			return
-		}
-	}
-}
-
-// deliver reports whether d is in somebody's hand.
-func (s *subscriber) deliver(reading context.Context, name string, d *delivery, out chan<- *message.Message) bool {
-	if d.count > s.config.MaxDeliveries {
-		s.quarantine(name, d)
-		return false
-	}
-	m := d.message.Copy()
-	ctx, cancel := context.WithCancel(s.holding)
-	m.SetContext(ctx)
-	select {
-	case out <- m:
-	case <-reading.Done():
-		cancel()
-		s.server.giveBack(d.group, d)
-		return false
-	}
-	s.hands.Go(func() {
-		defer func() { <-s.credits }()
-		defer cancel()
-		s.hold(d, m)
-	})
-	return true
-}
-
-// hold waits for what becomes of m.
-func (s *subscriber) hold(d *delivery, m *message.Message) {
-	select {
-	case <-m.Acked():
-		s.server.settle(d)
-	case <-m.Nacked():
-		time.AfterFunc(s.config.RedeliverAfter, func() { s.server.again(d) })
-	case <-s.holding.Done():
 		select {
-		case <-m.Acked(): // both at once
-			s.server.settle(d)
-		default:
-			s.server.giveBack(d.group, d)
+		case out <- batch:
+			if s.holding.Err() != nil {
+				s.dropAll()
+			}
+		case <-reading.Done():
+			for _, h := range slices.Backward(batch) { // each comes before what is ready
+				h.(*held).drop()
+			}
 		}
 	}
+}
+
+// fill takes what is ready into hand, as much as there are credits. The first credit is
+// taken already.
+func (s *subscriber) fill(name string, g *group, singly bool) (batch []broker.Delivery) {
+	for have := true; have; {
+		d, _ := s.server.take(g)
+		switch {
+		case d == nil:
+			<-s.credits
+			return batch
+		case d.count > s.config.MaxDeliveries:
+			s.quarantine(name, d)
+			continue
+		}
+		batch = append(batch, s.hold(d, singly))
+		if len(batch) == broker.MaxBatch {
+			return batch
+		}
+		select {
+		case s.credits <- struct{}{}:
+		default:
+			have = false
+		}
+	}
+	return batch
+}
+
+func (s *subscriber) hold(d *delivery, singly bool) *held {
+	h := &held{delivery: d, s: s, message: &message.Message{
+		UUID: d.message.UUID, Metadata: maps.Clone(d.message.Metadata), Payload: slices.Clone(d.message.Payload),
+	}}
+	if singly {
+		h.message = broker.Awaitable(h.message)
+	}
+	s.mu.Lock()
+	s.inHand[h] = struct{}{}
+	s.mu.Unlock()
+	s.hands.Add(1)
+	return h
 }
 
 func (s *subscriber) quarantine(name string, d *delivery) {
@@ -165,6 +254,7 @@ func (s *subscriber) Drain(ctx context.Context) error {
 	s.stop()
 	s.pumps.Wait()
 	s.hands.Wait()
+	s.singly.Wait()
 	s.giveUp()
 	s.broker.leave(s)
 	return nil

@@ -15,8 +15,12 @@ import (
 
 var wire redisstream.DefaultMarshallerUnmarshaller
 
-// fields returns a message as the fields of an entry, in a fixed order.
+// fields returns a message as the fields of an entry, in a fixed order. Most messages
+// have no metadata: there is nothing to marshal then.
 func fields(topic string, m *message.Message) ([]any, error) {
+	if len(m.Metadata) == 0 {
+		return []any{redisstream.UUIDHeaderKey, m.UUID, "metadata", []byte(nil), "payload", []byte(m.Payload)}, nil
+	}
 	values, err := wire.Marshal(topic, m)
 	if err != nil {
 		return nil, fmt.Errorf("encode message %s: %w", m.UUID, err)
@@ -38,8 +42,11 @@ func decode(values map[string]any) (m *message.Message, err error) {
 			m, err = nil, fmt.Errorf("decode entry: %v", r)
 		}
 	}()
-	m, err = wire.Unmarshal(values)
-	if err != nil {
+	id, _ := values[redisstream.UUIDHeaderKey].(string)
+	payload, whole := values["payload"].(string)
+	if whole && values["metadata"] == "" {
+		m = &message.Message{UUID: id, Payload: []byte(payload)} // as Unmarshal has it, without what awaits an ack
+	} else if m, err = wire.Unmarshal(values); err != nil {
 		return nil, fmt.Errorf("decode entry: %w", err)
 	}
 	if m.UUID == "" {

@@ -180,14 +180,9 @@ func (r *reader) readNew(n int, block time.Duration) ([]entry, error) {
 // take delivers entries and returns how many credits they used. What the
 // consumer does not take before reading ends is given back.
 func (r *reader) take(entries []entry) int {
-	fresh := r.hold(entries)
-	for i, d := range fresh {
-		if !r.deliver(d) {
-			r.giveBack(fresh[i:])
-			return i
-		}
-	}
-	return len(fresh)
+	taken, left := r.deliver(r.hold(entries))
+	r.giveBack(left)
+	return taken
 }
 
 // readBacklog delivers up to limit entries that are pending under our own name and

@@ -20,7 +20,8 @@ type Subscriber struct {
 	b       *Broker
 	config  broker.Config
 	credits *credits
-	topics  atomic.Int32 // being read
+	topics  atomic.Int32   // being read
+	singly  sync.WaitGroup // those who deliver one by one
 
 	mu            sync.Mutex
 	subscriptions []*subscription
@@ -62,14 +63,23 @@ func newSubscriber(b *Broker, c broker.Config) (*Subscriber, error) {
 // more and the channel is closed; messages in hand keep their contexts and leases
 // until they are settled.
 func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	sub, err := s.subscribe(ctx, topic)
+	sub, err := s.subscribe(ctx, topic, true)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
+	}
+	return broker.Singly(&s.singly, sub.out, sub.reading, sub.hands, sub.untake), nil
+}
+
+// Receive implements broker.Subscriber. What is said of Subscribe holds.
+func (s *Subscriber) Receive(ctx context.Context, topic string) (<-chan []broker.Delivery, error) {
+	sub, err := s.subscribe(ctx, topic, false)
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", topic, err)
 	}
 	return sub.out, nil
 }
 
-func (s *Subscriber) subscribe(ctx context.Context, topic string) (*subscription, error) {
+func (s *Subscriber) subscribe(ctx context.Context, topic string, singly bool) (*subscription, error) {
 	if s.isStopping() {
 		return nil, errors.New("the subscriber is closed")
 	}
@@ -83,7 +93,7 @@ func (s *Subscriber) subscribe(ctx context.Context, topic string) (*subscription
 	if err != nil {
 		return nil, err
 	}
-	sub := newSubscription(ctx, s, topic, member)
+	sub := newSubscription(ctx, s, topic, member, singly)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,6 +153,7 @@ func (s *Subscriber) stop(ctx context.Context) error {
 		}
 		faults = append(faults, sub.err)
 	}
+	s.singly.Wait()
 	s.err = errors.Join(faults...)
 	return s.err
 }

@@ -4,32 +4,35 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"catalyst/internal/broker"
 )
 
 // A subscription is a Subscriber on one topic. Two goroutines serve it: the
 // reader (read.go) gets entries and delivers them; the keeper (keep.go) sends
-// acks and renews leases. A small one for each message in hand waits for its
-// Ack or Nack.
+// acks and renews leases.
 type subscription struct {
 	s       *Subscriber
 	b       *Broker
 	log     *slog.Logger
 	topic   string
 	group   string
-	out     chan *message.Message
+	singly  bool // messages are awaited one by one
+	out     chan []broker.Delivery
 	done    chan struct{} // everything has ended
 	err     error         // acks that could not be sent; read it after done
 	abandon atomic.Bool   // leave what is unsettled to be taken over
 
 	reading context.Context // ends when no more is to be read
 	stop    context.CancelFunc
-	hands   context.Context // parent of all messages' contexts
+	hands   context.Context // ends when what is in hand is waited for no more
 	drop    context.CancelFunc
 	inHand  sync.WaitGroup // deliveries that are not settled
 
@@ -47,22 +50,44 @@ type subscription struct {
 	wake                    chan struct{} // there are acks or nacks
 }
 
-// A delivery is an entry in hand.
+// A delivery is an entry in hand. It implements broker.Delivery.
 type delivery struct {
 	entry
+	sub      *subscription
 	consumer string // under which it was read
 	read     time.Time
 	bytes    int
 	lost     bool             // somebody else has it now
 	message  *message.Message // nil in quarantine
-	dropped  atomic.Bool      // taken out of hand before it was settled
+	over     atomic.Bool      // settled, or taken out of hand
 }
 
-func newSubscription(ctx context.Context, s *Subscriber, topic string, m membership) *subscription {
+func (d *delivery) Message() *message.Message { return d.message }
+
+func (d *delivery) Settle(acked bool) {
+	if d.over.CompareAndSwap(false, true) {
+		d.sub.settle(d, acked)
+		d.sub.inHand.Done()
+	}
+}
+
+// drop takes d out of its holder's hand: unless it is settled already, or its message
+// acknowledged (see broker.Singly), it stays pending, neither acknowledged nor returned.
+func (d *delivery) drop() {
+	acked := !d.message.Nack()
+	if d.over.CompareAndSwap(false, true) {
+		if acked {
+			d.sub.settle(d, true)
+		}
+		d.sub.inHand.Done()
+	}
+}
+
+func newSubscription(ctx context.Context, s *Subscriber, topic string, m membership, singly bool) *subscription {
 	sub := &subscription{
-		s: s, b: s.b, topic: topic, group: s.config.Group,
+		s: s, b: s.b, topic: topic, group: s.config.Group, singly: singly,
 		log:     s.b.opts.Logger.With("topic", topic, "group", s.config.Group),
-		out:     make(chan *message.Message, min(s.config.InFlight, readSize)),
+		out:     make(chan []broker.Delivery, readSize/broker.MaxBatch),
 		done:    make(chan struct{}),
 		member:  m,
 		held:    make(map[string]*delivery),
@@ -130,7 +155,7 @@ func (s *subscription) hold(entries []entry) []*delivery {
 		if _, have := s.held[e.ID]; have {
 			continue
 		}
-		d := &delivery{entry: e, consumer: s.member.name, read: now}
+		d := &delivery{entry: e, sub: s, consumer: s.member.name, read: now}
 		s.held[e.ID] = d
 		s.weigh(d)
 		if d.suspect {
@@ -141,105 +166,107 @@ func (s *subscription) hold(entries []entry) []*delivery {
 	return fresh
 }
 
-// deliver hands d over, to the consumer or to quarantine. It returns false when
-// reading has ended and the consumer has not taken it.
-func (s *subscription) deliver(d *delivery) bool {
-	m, err := decode(d.Values)
-	switch {
-	case err != nil:
-		m = salvage(d.Values)
-	case d.deliveries > int64(s.s.config.MaxDeliveries):
-		err = fmt.Errorf("delivered %d times and never acknowledged", d.deliveries-1)
+// deliver hands entries over, each to the consumer or to quarantine. It returns how many
+// it did; fewer than all when reading has ended and the consumer has not taken the others,
+// which are then for giveBack.
+func (s *subscription) deliver(ds []*delivery) (taken int, left []*delivery) {
+	for chunk := range slices.Chunk(ds, broker.MaxBatch) {
+		batch := s.prepare(chunk)
+		taken += len(chunk) - len(batch)
+		if len(batch) == 0 {
+			continue
+		}
+		select {
+		case s.out <- batch:
+			taken += len(batch)
+		case <-s.reading.Done():
+			for _, d := range batch {
+				d.(*delivery).drop()
+				left = append(left, d.(*delivery))
+			}
+			return taken, append(left, ds[taken+len(left):]...)
+		}
+		if s.hands.Err() != nil {
+			s.cut()
+		}
 	}
-	d.Values = nil
-	ctx, cancel := context.WithCancel(s.hands)
-	s.inHand.Add(1)
-	if err != nil {
-		m.SetContext(ctx)
-		go s.quarantine(ctx, cancel, d, m, err)
-		return true
-	}
-	m.SetContext(&hand{ctx, d})
-	s.mu.Lock()
-	d.message = m
-	s.mu.Unlock()
-	select {
-	case s.out <- m:
-	case <-s.reading.Done():
-		s.inHand.Done()
-		cancel()
-		return false
-	}
-	go s.await(d, m.Acked(), m.Nacked(), cancel)
-	if s.hands.Err() != nil {
-		d.drop()
-	}
-	return true
+	return taken, nil
 }
 
-// A hand is the context of a message, which lives until it is settled, and tells
-// what delivery it is.
-type hand struct {
-	context.Context
-	d *delivery
+// prepare takes entries into hand and makes messages of them. What is no message, or was
+// delivered too often, goes to quarantine.
+func (s *subscription) prepare(ds []*delivery) []broker.Delivery {
+	batch := make([]broker.Delivery, 0, len(ds))
+	for _, d := range ds {
+		m, err := decode(d.Values)
+		switch {
+		case err != nil:
+			m = salvage(d.Values)
+		case d.deliveries > int64(s.s.config.MaxDeliveries):
+			err = fmt.Errorf("delivered %d times and never acknowledged", d.deliveries-1)
+		}
+		d.Values = nil
+		s.inHand.Add(1)
+		if err != nil {
+			go s.quarantine(d, m, err)
+			continue
+		}
+		if s.singly {
+			m = broker.Awaitable(m)
+		}
+		s.mu.Lock()
+		d.message = m
+		s.mu.Unlock()
+		batch = append(batch, d)
+	}
+	return batch
 }
 
 // takeBack empties the channel of what the consumer has not taken.
 func (s *subscription) takeBack() {
-	var back []*delivery
 	for {
 		select {
-		case m := <-s.out:
-			d := m.Context().(*hand).d
-			d.drop()
-			back = append(back, d)
+		case batch := <-s.out:
+			s.untake(batch)
 		default:
-			s.s.credits.put(len(back))
-			s.giveBack(back)
 			return
 		}
 	}
 }
 
-// cut ends the contexts of all messages in hand and waits for them no more.
+// untake gives back what was delivered and not taken, with its places in the window.
+func (s *subscription) untake(batch []broker.Delivery) {
+	back := make([]*delivery, len(batch))
+	for i, d := range batch {
+		back[i] = d.(*delivery)
+		back[i].drop()
+	}
+	s.s.credits.put(len(back))
+	s.giveBack(back)
+}
+
+// cut waits for what is in hand no more.
 func (s *subscription) cut() {
 	s.drop()
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	var inHand []*delivery
 	for _, d := range s.held {
 		if d.message != nil {
-			d.drop()
+			inHand = append(inHand, d)
 		}
 	}
-}
-
-// drop takes the message out of its consumer's hand: unless it is settled
-// already, it stays pending, neither acknowledged nor returned. The Nack is for
-// the goroutine that waits for one: with the message's own two channels it costs
-// half of what it would cost with a third that says when to give up.
-func (d *delivery) drop() {
-	d.dropped.Store(true)
-	d.message.Nack()
-}
-
-// await waits for a message to be settled.
-func (s *subscription) await(d *delivery, acked, nacked <-chan struct{}, cancel context.CancelFunc) {
-	defer s.inHand.Done()
-	defer cancel()
-	select {
-	case <-acked:
-		s.settle(d, true)
-	case <-nacked:
-		if !d.dropped.Load() {
-			s.settle(d, false)
-		}
+	s.mu.Unlock()
+	for _, d := range inHand {
+		d.drop()
 	}
 }
 
 // quarantine hands m to Config.Quarantine, whose answer settles it.
-func (s *subscription) quarantine(ctx context.Context, cancel context.CancelFunc, d *delivery, m *message.Message, reason error) {
+func (s *subscription) quarantine(d *delivery, m *message.Message, reason error) {
 	defer s.inHand.Done()
+	ctx, cancel := context.WithCancel(s.hands)
 	defer cancel()
+	m.SetContext(ctx)
 	err := s.s.config.Quarantine(ctx, s.topic, m, reason)
 	switch {
 	case err == nil:

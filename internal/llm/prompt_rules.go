@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,15 +35,17 @@ func builtin(item *news.Item) string {
 	case !current && !strings.HasPrefix(form, "6-K"):
 		return "filing"
 	}
-	text := lead(item)
+	var buffer [512]byte // news fits in
+	text := appendLead(buffer[:0], item)
+	has := book.find(text)
 	switch {
-	case says(text, dilutionWords):
+	case has&ofDilution != 0:
 		return "dilution"
-	case says(text, earningsWords):
+	case has&ofEarnings != 0:
 		return "earnings"
-	case says(text, clinicalWords) || says(text, trialWords) && says(text, phaseWords) && strings.Contains(text, " phase "):
+	case has&ofClinical != 0 || has&ofTrials != 0 && has&ofPhases != 0 && bytes.Contains(text, []byte(" phase ")):
 		return "clinical"
-	case says(text, partnershipWords):
+	case has&ofPartnership != 0:
 		return "partnership"
 	case current:
 		return "8-k"
@@ -65,25 +68,31 @@ var (
 	deal     = regexp.MustCompile(`^(425|[SF]-4|DEFM14A|PREM14A|SC TO-[TI]|SC 14D9)(/A)?$`)
 )
 
-// lead is what words are looked for in, in lower case: the headline and first sentence
-// of news, and of a filing, whose headline says only its form, the beginning of its text.
-func lead(item *news.Item) string {
-	if item.Form == "" {
-		return " " + strings.ToLower(item.Title+" "+head(item.Summary, 300)) + " "
+// appendLead appends what phrases are looked for in, in lower case: the headline and first
+// sentence of news, and of a filing, whose headline says only its form, the beginning of
+// its text.
+func appendLead(b []byte, item *news.Item) []byte {
+	parts, n := [...]string{item.Title, head(item.Summary, 300), ""}, 2
+	if item.Form != "" {
+		parts, n = [...]string{item.Title, head(item.Summary, 1000), head(item.Body, 1500)}, 3
 	}
-	return " " + strings.ToLower(item.Title+" "+head(item.Summary, 1000)+" "+head(item.Body, 1500)) + " "
+	for _, part := range parts[:n] {
+		b = appendLower(append(b, ' '), part)
+	}
+	return append(b, ' ')
 }
 
 func head(s string, n int) string { return s[:min(len(s), n)] }
-
-func says(text string, words []string) bool {
-	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
-}
 
 // Where words of several kinds meet, the kind that moves the price is first: a trial
 // is often the reason given for selling shares, and results come with all kinds
 // of news.
 var (
+	book = newPhrasebook(map[kindOfWords][]string{
+		ofDilution: dilutionWords, ofEarnings: earningsWords, ofClinical: clinicalWords,
+		ofTrials: trialWords, ofPhases: phaseWords, ofPartnership: partnershipWords,
+	})
+
 	dilutionWords = []string{
 		"public offering", "registered direct", "private placement", "at-the-market", "at the market offering",
 		"rights offering", "share offering", "stock offering", "equity offering", "secondary offering", "follow-on offering",

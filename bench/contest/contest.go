@@ -31,7 +31,13 @@ type Process struct {
 
 // Start starts a contestant. env is added to the environment.
 func Start(ctx context.Context, name string, env []string, command string, args ...string) (*Process, error) {
+	return StartIn(ctx, "", name, env, command, args...)
+}
+
+// StartIn is [Start] in a folder.
+func StartIn(ctx context.Context, folder, name string, env []string, command string, args ...string) (*Process, error) {
 	p := &Process{Name: name, cmd: exec.CommandContext(ctx, command, args...), done: make(chan struct{})}
+	p.cmd.Dir = folder
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	if err := p.cmd.Start(); err != nil {

@@ -62,8 +62,8 @@ func mayImport(from, to string) bool {
 	target, sibling := place(to)
 	components := []string{"stages", "sources", "sinks"}
 	switch {
-	case layer == "cmd":
-		return target != "cmd"
+	case layer == "cmd", layer == "bench": // what is measured is a component, too
+		return target != "cmd" && (layer == "bench" || target != "bench")
 	case target == "cmd":
 		return false
 	case slices.Contains(components, layer):

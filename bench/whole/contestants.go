@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"catalyst/bench/contest"
+)
+
+// ours starts the program as anybody would, with the default file but for names and limits.
+func (w *whole) ours(program, text string) func(context.Context, stand) (*contest.Process, error) {
+	if abs, err := filepath.Abs(program); err == nil {
+		program = abs
+	}
+	return func(ctx context.Context, s stand) (*contest.Process, error) {
+		file := filepath.Join(w.folder, "pipeline.yaml")
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "PREFIX", s.prefix)), 0o600); err != nil {
+			return nil, err
+		}
+		env := []string{
+			"REDIS_URL=" + s.redis, "DATABASE_URL=" + s.database,
+			"DISCORD_TOKEN=token", "DISCORD_CHANNEL=42", "DISCORD_API_URL=" + s.fakes,
+			"OPENAI_API_URL=" + s.fakes + "/v1", "OPENAI_MODEL=stand-in",
+			"LLM_LOCAL_ENABLED=0", "GEMINI_API_KEY=", "ANTHROPIC_API_KEY=", "OPENAI_API_KEY=", // nobody else is asked
+			"MISTRAL_BATCH_DELAY=0.05", "HTTP_LISTEN=off", "OPERATOR_CHANNEL=",
+		}
+		return contest.StartIn(ctx, w.folder, filepath.Base(program), env, program, "run", "--log-level", "error", "-f", file)
+	}
+}
+
+// ourFile is the default pipeline without sources, under a name of its own, with limits of
+// Discord that do not bind.
+func ourFile(name string) (string, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("%w: run this in the repository's root", err)
+	}
+	var file map[string]any
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return "", err
+	}
+	file["name"], file["topic"], file["poison"], file["sources"] = "PREFIX", "PREFIX.raw", "PREFIX.poison", []any{}
+	stages, _ := file["stages"].([]any)
+	found := 0
+	for _, stage := range stages {
+		if s, ok := stage.(map[string]any); ok && s["topic"] != nil {
+			s["topic"] = "PREFIX.analyse"
+			found++
+		}
+	}
+	sinks, _ := file["sinks"].([]any)
+	for _, sink := range sinks {
+		s, _ := sink.(map[string]any)
+		if discord, ok := s["discord"].(map[string]any); ok {
+			for limit, value := range map[string]any{"creates": 1_000_000, "edits": 1_000_000, "window": "1s", "per_second": 1_000_000, "per_ticker": 0} {
+				discord[limit] = value
+			}
+			found++
+		}
+	}
+	if found != 2 {
+		return "", errors.New(name + " has no longer one topic among its stages and Discord as its sink: bench/whole has to follow")
+	}
+	out, err := yaml.Marshal(file)
+	return string(out), err
+}
+
+// profiled does what it is told and notes where its time goes, if there is a folder for it.
+func profiled(folder string, do func() error) error {
+	if folder == "" {
+		return do()
+	}
+	var profile bytes.Buffer
+	if err := pprof.StartCPUProfile(&profile); err != nil {
+		return err
+	}
+	err := do()
+	pprof.StopCPUProfile()
+	return errors.Join(err, os.WriteFile(filepath.Join(folder, "hand.pprof"), profile.Bytes(), 0o600))
+}

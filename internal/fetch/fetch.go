@@ -116,7 +116,7 @@ func (c *Client) Get(ctx context.Context, address string, known Validators) (*Re
 		asks = faithful
 		maps.Copy(req.Header, c.Header)
 	}
-	answer, err := asks.Do(req)
+	answer, err := ask(asks, req)
 	if err != nil {
 		return nil, fmt.Errorf("get from %s: %w", req.URL.Host, withoutAddress(err))
 	}

@@ -11,6 +11,9 @@ import (
 // asked returns how long a server wants to be left alone: what Retry-After says,
 // else for how long it calls its answer fresh.
 func asked(h http.Header, now time.Time) time.Duration {
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date // the server's clock, not ours
+	}
 	if v := h.Get("Retry-After"); v != "" {
 		if at, err := http.ParseTime(v); err == nil {
 			return max(0, at.Sub(now))
@@ -27,9 +30,6 @@ func asked(h http.Header, now time.Time) time.Duration {
 		}
 	}
 	if at, err := http.ParseTime(h.Get("Expires")); err == nil {
-		if date, err := http.ParseTime(h.Get("Date")); err == nil {
-			now = date // the server's clock, not ours
-		}
 		return max(0, at.Sub(now))
 	}
 	return 0

@@ -29,6 +29,14 @@ type Document struct {
 	Keep func()
 }
 
+// A Pollable is a source that also looks when it is told to: so polls that were recorded
+// are replayed. Of several tasks it has, the name given is that of [fetch.Poll]. What came of
+// it is in a word, as [Polls] has them, and where that is a failure there is an error too.
+// It is not called while Run is under way, and by one goroutine at a time.
+type Pollable interface {
+	PollFor(ctx context.Context, task string, publish flows.Publish) (result string, err error)
+}
+
 // A Poller looks for something new again and again, and publishes it. It is the whole of
 // a source that polls: what differs is the look.
 //
@@ -84,21 +92,33 @@ const longest = time.Hour
 // Poll looks once, publishes what is new and returns how long to wait before the next
 // time.
 func (p *Poller) Poll(ctx context.Context, publish flows.Publish) time.Duration {
-	asked, result, err := p.poll(ctx, publish)
+	wait, _, _ := p.once(ctx, publish)
+	return wait
+}
+
+// PollFor implements [Pollable].
+func (p *Poller) PollFor(ctx context.Context, _ string, publish flows.Publish) (result string, err error) {
+	_, result, err = p.once(ctx, publish)
+	return result, err
+}
+
+// once is Poll, and says what came of it.
+func (p *Poller) once(ctx context.Context, publish flows.Publish) (wait time.Duration, result string, err error) {
+	asked, result, err := p.poll(fetch.Poll(ctx, ""), publish)
 	if ctx.Err() != nil {
-		return 0
+		return 0, result, err
 	}
 	Polls.WithLabelValues(p.name, result).Inc()
 	p.turn(result, err)
 	if err == nil {
 		p.failures = 0
-		return p.pace.Next(time.Now(), asked)
+		return p.pace.Next(time.Now(), asked), result, nil
 	}
 	p.failures++
 	if result != notPublished { // which is not the publisher's fault
 		p.Failed(err)
 	}
-	return max(fetch.Backoff(p.failures, p.pace.Every, longest), min(asked, longest))
+	return max(fetch.Backoff(p.failures, p.pace.Every, longest), min(asked, longest)), result, err
 }
 
 // turn logs a change of state, and nothing while it stays the same.

@@ -50,8 +50,11 @@ type Listing struct {
 	common   *Listing
 }
 
+// File is what the copy of the list is called.
+const File = "company_tickers_exchange.json"
+
 const (
-	remote = "/files/company_tickers_exchange.json"
+	remote = "/files/" + File
 	fresh  = 24 * time.Hour   // how long a copy is good enough
 	pause  = 15 * time.Minute // between attempts to get a new one
 )
@@ -60,7 +63,7 @@ const (
 // [List.Refresh]. Without a client it never asks EDGAR. Any number of lists may share a folder:
 // what one is given, the others find there.
 func New(asks *client.Client, dir string) *List {
-	return &List{client: asks, path: filepath.Join(dir, "company_tickers_exchange.json")}
+	return &List{client: asks, path: filepath.Join(dir, File)}
 }
 
 // Load reads the copy on disk. That there is none is no error.

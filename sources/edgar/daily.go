@@ -25,7 +25,7 @@ func day(t time.Time) time.Time {
 	return time.Date(year, month, date, 0, 0, 0, 0, client.NewYork)
 }
 
-func today() time.Time { return day(time.Now()) }
+func (s *source) today() time.Time { return day(s.now()) }
 
 // A gap is the days that the feed has not shown and the daily index must: from next on,
 // up to the day on which the gap was found, whose index comes at night. It is kept in
@@ -54,7 +54,7 @@ func (s *source) openGap(ctx context.Context, from time.Time) error {
 		next = from
 	}
 	s.gap.opened++
-	if err := s.remember(ctx, gapUntil, today()); err != nil {
+	if err := s.remember(ctx, gapUntil, s.today()); err != nil {
 		return err
 	}
 	return s.remember(ctx, gapNext, next)
@@ -102,7 +102,7 @@ func (s *source) fillGap(ctx context.Context, publish flows.Publish) error {
 		}
 		switch {
 		case next.After(end):
-		case today().After(end):
+		case s.today().After(end):
 			next = end.AddDate(0, 0, 1) // the days left have no index, and so no filings
 			if err := s.progress(ctx, opened, next); err != nil {
 				return err

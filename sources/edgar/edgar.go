@@ -146,6 +146,7 @@ func build(b *flows.Build, c Config, limits *client.Limits, notes func() (store.
 		name:      b.Name,
 		config:    c,
 		log:       b.Logger,
+		now:       b.Now,
 		client:    asks,
 		companies: tickers.New(asks, c.Dir),
 		notes:     notes,
@@ -155,6 +156,7 @@ func build(b *flows.Build, c Config, limits *client.Limits, notes func() (store.
 	for _, form := range queries(c.Forms) {
 		s.queries = append(s.queries, &query{form: form, rare: slices.Contains(c.Rare, form)})
 	}
+	s.tasks = s.allTasks()
 	return s
 }
 
@@ -177,10 +179,12 @@ type source struct {
 	name      string
 	config    Config
 	log       *slog.Logger
+	now       func() time.Time
 	client    *client.Client
 	companies *tickers.List
 	notes     func() (store.Notes, error)
 	queries   []*query
+	tasks     []*task
 
 	publishing sync.Mutex // and of seen
 	seen       intake.Seen

@@ -84,7 +84,7 @@ func (s *source) sweep(ctx context.Context, q *query, publish flows.Publish) err
 	if err != nil {
 		return err
 	}
-	oldest, newest := span(entries)
+	oldest, newest := s.span(entries)
 	s.Dated(newest)
 	if left > 0 { // the next look brings them again
 		if q.ground.IsZero() { // and goes on from here, whatever comes before them
@@ -112,9 +112,9 @@ func (s *source) sweep(ctx context.Context, q *query, publish flows.Publish) err
 
 // span returns when the oldest and the newest of entries were accepted, leaving out what
 // claims to come from the future; zero times if there are none.
-func span(entries []entry) (oldest, newest time.Time) {
+func (s *source) span(entries []entry) (oldest, newest time.Time) {
 	for _, e := range entries {
-		if e.accepted.After(time.Now().Add(late)) {
+		if e.accepted.After(s.now().Add(late)) {
 			continue
 		}
 		if oldest.IsZero() || e.accepted.Before(oldest) {
@@ -138,7 +138,7 @@ func (s *source) begin(ctx context.Context, q *query) error {
 	}
 	if day, err := s.config.backfill(); err == nil && !day.IsZero() && ground.IsZero() {
 		// The index has the days until yesterday, or the one before; the feed what follows.
-		ground = later(day, today().AddDate(0, 0, -2))
+		ground = later(day, s.today().AddDate(0, 0, -2))
 	}
 	q.ground, q.loaded = ground, true
 	return nil

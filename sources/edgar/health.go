@@ -15,7 +15,7 @@ func (s *source) Look(ctx context.Context) error {
 			return err
 		}
 		s.ReadPart(q.form, len(p.entries), q.rare)
-		_, newest := span(p.entries)
+		_, newest := s.span(p.entries)
 		s.Dated(newest)
 		cut = errors.Join(cut, p.cut)
 	}

@@ -19,20 +19,37 @@ import (
 // none waits for the outage of another. Only the first look is the feed's, which says
 // more of a filing than the others.
 func (s *source) Run(ctx context.Context, publish flows.Publish) error {
-	feed := &task{what: "feed", pace: s.config.Pace, look: s.look}
-	wait := s.poll(ctx, feed, publish)
+	wait := s.poll(ctx, s.tasks[0], publish)
 	var tasks sync.WaitGroup
-	tasks.Go(func() { s.keep(ctx, feed, publish, wait) })
-	tasks.Go(func() {
-		s.keep(ctx, &task{what: "past days", pace: intake.Pace{Every: 15 * time.Minute}, look: s.fill}, publish, 0)
-	})
-	if len(s.config.Watch) > 0 {
-		tasks.Go(func() {
-			s.keep(ctx, &task{what: "watch", pace: intake.Pace{Every: s.config.WatchEvery}, look: s.watch}, publish, 0)
-		})
+	tasks.Go(func() { s.keep(ctx, s.tasks[0], publish, wait) })
+	for _, t := range s.tasks[1:] {
+		tasks.Go(func() { s.keep(ctx, t, publish, 0) })
 	}
 	tasks.Wait()
 	return nil
+}
+
+// allTasks are the feed, and then the others.
+func (s *source) allTasks() []*task {
+	all := []*task{
+		{what: "feed", pace: s.config.Pace, look: s.look},
+		{what: "past days", pace: intake.Pace{Every: 15 * time.Minute}, look: s.fill},
+	}
+	if len(s.config.Watch) > 0 {
+		all = append(all, &task{what: "watch", pace: intake.Pace{Every: s.config.WatchEvery}, look: s.watch})
+	}
+	return all
+}
+
+// PollFor implements [intake.Pollable].
+func (s *source) PollFor(ctx context.Context, what string, publish flows.Publish) (result string, err error) {
+	for _, t := range s.tasks {
+		if t.what == what {
+			_, result, err = s.once(ctx, t, publish)
+			return result, err
+		}
+	}
+	return "off", fmt.Errorf("nothing is looked for by way of %q", what)
 }
 
 // A task is one way of looking for filings. Its look returns how long EDGAR asks to be left
@@ -65,11 +82,17 @@ func (s *source) keep(ctx context.Context, t *task, publish flows.Publish, wait 
 
 // poll looks once and returns how long to wait before the next time.
 func (s *source) poll(ctx context.Context, t *task, publish flows.Publish) time.Duration {
-	fresh, err := t.look(ctx, publish)
-	if ctx.Err() != nil {
-		return 0
-	}
+	wait, _, _ := s.once(ctx, t, publish)
+	return wait
+}
+
+// once is poll, and says what came of it.
+func (s *source) once(ctx context.Context, t *task, publish flows.Publish) (wait time.Duration, result string, err error) {
+	fresh, err := t.look(fetch.Poll(ctx, t.what), publish)
 	result, asked := resultOf(err)
+	if ctx.Err() != nil {
+		return 0, result, err
+	}
 	intake.Polls.WithLabelValues(s.name, result).Inc()
 	if err != nil && !errors.Is(err, errUnchanged) {
 		t.failures++
@@ -77,11 +100,11 @@ func (s *source) poll(ctx context.Context, t *task, publish flows.Publish) time.
 			s.Failed(err)
 		}
 		s.turn(t, result, err)
-		return max(fetch.Backoff(t.failures, t.pace.Every, longest), asked)
+		return max(fetch.Backoff(t.failures, t.pace.Every, longest), asked), result, err
 	}
 	t.failures = 0
 	s.turn(t, "", nil)
-	return t.pace.Next(time.Now(), fresh)
+	return t.pace.Next(time.Now(), fresh), result, nil
 }
 
 // turn logs a change of state, and nothing while it stays the same.

@@ -63,7 +63,7 @@ func (s *source) watchOne(ctx context.Context, publish flows.Publish, cik string
 	case answer.Cut != nil:
 		return cutError{answer.Cut}
 	}
-	found, err := readCompany(answer.Body, cik, time.Now())
+	found, err := readCompany(answer.Body, cik, s.now())
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *source) watchOne(ctx context.Context, publish flows.Publish, cik string
 	}
 	since, newest := ground, ground
 	if ground.IsZero() {
-		since = time.Now()
+		since = s.now()
 	}
 	var entries []entry
 	for _, e := range found {
@@ -82,7 +82,7 @@ func (s *source) watchOne(ctx context.Context, publish flows.Publish, cik string
 		}
 		e.url = s.client.IndexURL(client.Filing{Accession: e.accession, CIK: cik})
 		entries = append(entries, e)
-		if e.accepted.Before(time.Now().Add(watchBack)) { // or the next ones would seem to be old
+		if e.accepted.Before(s.now().Add(watchBack)) { // or the next ones would seem to be old
 			newest = later(newest, e.accepted)
 		}
 	}

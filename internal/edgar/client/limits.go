@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"catalyst/internal/fetch"
 	"catalyst/internal/metrics"
 	"catalyst/internal/store"
 )
@@ -50,6 +51,9 @@ const patience = 5 * time.Second
 // wait returns when a request may begin, or with the reason why none may. Whether EDGAR
 // refuses is looked up last: it may have begun meanwhile, in another process.
 func (l *Limits) wait(ctx context.Context) error {
+	if fetch.Answered(ctx) { // nobody is asked
+		return nil
+	}
 	began := time.Now()
 	if err := l.resting(ctx); err != nil {
 		return err

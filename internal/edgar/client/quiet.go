@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
@@ -28,11 +27,14 @@ const (
 // A RefusedError says that EDGAR refuses requests, so that none may be made.
 type RefusedError struct {
 	Why   string
-	Until time.Time // when it may be asked again
+	Until time.Time // when it may be asked again; zero in a replay, which asks nobody
 }
 
 func (e *RefusedError) Error() string {
-	text := fmt.Sprintf("EDGAR refuses requests: %s; it is asked again at %s", e.Why, e.Until.UTC().Format("15:04:05 UTC"))
+	text := "EDGAR refuses requests: " + e.Why
+	if !e.Until.IsZero() {
+		text += "; it is asked again at " + e.Until.UTC().Format("15:04:05 UTC")
+	}
 	if e.Why == undeclared {
 		text += "; set contact to a name and an e-mail address that exist, as in \"Example Ltd news@example.com\""
 	}
@@ -91,6 +93,9 @@ const quietNote = "edgar:quiet"
 // A few seconds more keep them from coming back all at once.
 func (l *Limits) refused(ctx context.Context, why string, asked time.Duration) error {
 	requests.WithLabelValues("refused").Inc()
+	if fetch.Answered(ctx) { // it refused another, at another time
+		return &RefusedError{Why: why}
+	}
 	asked = min(asked, time.Hour)
 	q := quiet{Why: why, Until: time.Now().Add(asked + rand.N(asked/20+1)).UTC()}
 	l.mu.Lock()

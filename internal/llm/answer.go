@@ -115,8 +115,10 @@ func (k *kind) onlyVerdict(said []object, item *news.Item, shown []*news.Item) (
 // have tried to say it in its place.
 func (k *kind) analysis(o object, item *news.Item, shown []*news.Item) (news.Analysis, error) {
 	repair(o, k.details)
-	if err := k.usable.Validate(map[string]any(o)); err != nil {
-		return news.Analysis{}, schemaFault(err)
+	if !k.shape.fits(o) {
+		if err := k.usable.Validate(map[string]any(o)); err != nil {
+			return news.Analysis{}, schemaFault(err)
+		}
 	}
 	a := o.answer()
 	dictated := slices.ContainsFunc(shown, func(i *news.Item) bool { return dictates(i, a.Reasoning) })

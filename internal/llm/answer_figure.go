@@ -38,7 +38,7 @@ const anyDigit digits = 1<<10 - 1
 // first, and where it ends.
 func nextFigure(text string, at int, first digits) (figure, int, bool) {
 	for ; at < len(text); at++ {
-		if digitAt(text, at) {
+		if text[at]-'0' <= 9 { // most are none
 			i := at
 			for i < at+6 && (text[i] == '0' || text[i] == '.') && i+1 < len(text) && (digitAt(text, i+1) || text[i+1] == '.') {
 				i++ // the zeros of 0.05

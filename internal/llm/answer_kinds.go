@@ -23,6 +23,7 @@ type kind struct {
 	// usable is what an answer is checked against once it was repaired: what a reader can
 	// do without may be missing.
 	usable *jsonschema.Schema
+	shape  shape // the same
 }
 
 // A detail is a text, or one of a few words.
@@ -114,7 +115,10 @@ var kinds = map[string]*kind{
 }
 
 func newKind(details []detail) *kind {
-	k := &kind{details: details, one: answerSchema("", details, true), usable: compileSchema(answerSchema("", details, false))}
+	k := &kind{
+		details: details, one: answerSchema("", details, true),
+		usable: compileSchema(answerSchema("", details, false)), shape: answerShape(details),
+	}
 	k.several = json.RawMessage(`{"type":"object","additionalProperties":false,"required":["verdicts"],"properties":{"verdicts":{` +
 		`"type":"array","description":"one verdict for each item","items":` +
 		string(answerSchema(`"item":{"type":"integer","description":"the item's number"}`, details, true)) + `}}}`)

@@ -3,6 +3,7 @@ package llm
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -53,6 +54,9 @@ func repairList(v any) any {
 	case string:
 		return repairList([]any{v})
 	case []any:
+		if !slices.ContainsFunc(v, func(one any) bool { return one == nil || isNothing(one) }) {
+			return v
+		}
 		kept := make([]any, 0, len(v))
 		for _, one := range v {
 			if one != nil && !isNothing(one) {
@@ -78,9 +82,16 @@ var nothing = map[string]bool{
 	"unknown": true, "not applicable": true, "not available": true, "not specified": true, "not provided": true,
 }
 
+// longestNothing is how many bytes a text has at most that nothing has in lower case: İ,
+// which has two, is an i there.
+const longestNothing = len("not applİcable")
+
 func isNothing(v any) bool {
 	s, ok := v.(string)
-	return ok && nothing[strings.ToLower(strings.Trim(s, " \t\r\n."))]
+	if s = strings.Trim(s, " \t\r\n."); len(s) > longestNothing {
+		return false
+	}
+	return ok && nothing[strings.ToLower(s)]
 }
 
 var plainNumber = regexp.MustCompile(`^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?( ?%)?$`)

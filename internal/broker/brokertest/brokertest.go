@@ -46,6 +46,11 @@ func Test(t *testing.T, open func(tb testing.TB) (opener func() broker.Broker)) 
 		{"drain twice", drainTwice},
 		{"close gives up at once", closeGivesUp},
 
+		{"slices are delivered whole", slicesArrive},
+		{"a slice is settled message by message", slicesSettleSingly},
+		{"what is left of slices goes back", slicesGoBack},
+		{"what was settled before close counts", slicesClosed},
+
 		{"lag", lag},
 		{"browse and delete", browseDelete},
 		{"what is refused", refused},

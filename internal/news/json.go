@@ -15,6 +15,15 @@ func Encode(it *Item) ([]byte, error) {
 	if it == nil {
 		return nil, errors.New("encode item: it is nil")
 	}
+	if data, ok := writeItem(it); ok {
+		return data, nil
+	}
+	return encodeAny(it)
+}
+
+// encodeAny is Encode by encoding/json, which says in its own words what it cannot write.
+// What writeItem writes is the same.
+func encodeAny(it *Item) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false) // the payload is read by programs and by people, never by a browser
@@ -33,6 +42,22 @@ func Encode(it *Item) ([]byte, error) {
 // An item needs a title, a URL, a body or a key: there is nothing to tell or to
 // look up otherwise.
 func Decode(data []byte) (*Item, error) {
+	it, ok := readItem(data)
+	if !ok {
+		var err error
+		if it, err = decodeAny(data); err != nil {
+			return nil, fmt.Errorf("decode item: %w", err)
+		}
+	}
+	if it.Title == "" && it.URL == "" && it.Body == "" && it.Key == "" {
+		return nil, errors.New("decode item: it has no title, url, body or key")
+	}
+	return it, nil
+}
+
+// decodeAny reads an item by encoding/json: the judge of what readItem finds odd. What
+// readItem accepts, both read the same.
+func decodeAny(data []byte) (*Item, error) {
 	var wire struct {
 		*fields
 		Published wireTime `json:"published"`
@@ -40,17 +65,14 @@ func Decode(data []byte) (*Item, error) {
 	}
 	wire.fields = new(fields)
 	if err := json.Unmarshal(withoutNULs(data), &wire); err != nil {
-		return nil, fmt.Errorf("decode item: %w", explain(err))
+		return nil, explain(err)
 	}
 	it := (*Item)(wire.fields)
 	it.Published, it.Received = time.Time(wire.Published), time.Time(wire.Received)
-	if it.Title == "" && it.URL == "" && it.Body == "" && it.Key == "" {
-		return nil, errors.New("decode item: it has no title, url, body or key")
-	}
 	return it, nil
 }
 
-// fields is Item without what Decode reads in its own way: the shallower fields
+// fields is Item without what decodeAny reads in its own way: the shallower fields
 // of the same name win.
 type fields Item
 

@@ -107,18 +107,18 @@ func (p *Program) claim(ctx context.Context, batch []Entry) ([]Entry, error) {
 			told[i] = owner
 		}
 	}
-	return p.yield(ctx, batch, told)
+	return p.Yield(ctx, batch, told)
 }
 
-// yield drops what another message has told.
-func (p *Program) yield(ctx context.Context, batch []Entry, told []string) (fresh []Entry, err error) {
+// Yield drops what another message has told.
+func (p *Program) Yield(ctx context.Context, batch []Entry, told []string) (fresh []Entry, err error) {
 	pipe := p.redis.Pipeline()
 	for i, e := range batch {
 		if told[i] == "" {
 			fresh = append(fresh, e)
 			continue
 		}
-		sighting, err := json.Marshal(news.Sighting{Source: e.Item.Source, URL: e.Item.URL, Title: e.Item.Title, At: e.Item.Received})
+		sighting, err := work.Sighting(e.Item)
 		if err != nil {
 			return nil, err
 		}
@@ -162,48 +162,29 @@ func (p *Program) stories(ctx context.Context, batch []Entry) ([]Entry, error) {
 		if rows[i] == nil {
 			continue
 		}
-		var before []store.Arrival
-		for _, line := range rows[i].Val() {
-			var b store.Arrival
-			if err := json.Unmarshal([]byte(line), &b); err != nil {
-				return nil, fmt.Errorf("read story: %w", err)
-			}
-			if b.ID == a.ID {
-				break
-			}
-			before = append(before, b)
+		before, err := work.Before(a.ID, rows[i].Val())
+		if err != nil {
+			return nil, err
 		}
 		by, amends := p.tools.Told(a, before)
 		if told[i] = by; batch[i].Item.Amends == "" {
 			batch[i].Item.Amends = amends
 		}
 	}
-	return p.yield(ctx, batch, told)
+	return p.Yield(ctx, batch, told)
 }
 
 // Announce posts a batch, as answers to what they correct where that is known, and notes
 // the messages in the ledger.
 func (p *Program) Announce(ctx context.Context, batch []Entry) error {
-	corrected := make([]*redis.StringCmd, len(batch))
-	pipe := p.redis.Pipeline()
-	for i, e := range batch {
-		if e.Item.Amends != "" {
-			corrected[i] = pipe.HGet(ctx, p.ledger(e.Item.Amends), "message")
-		}
-	}
-	if pipe.Len() > 0 {
-		if _, err := pipe.Exec(ctx); ignoreNil(err) != nil {
-			return fmt.Errorf("look corrected items up: %w", err)
-		}
+	corrected, err := p.Corrected(ctx, batch)
+	if err != nil {
+		return err
 	}
 	var g errgroup.Group
 	for i := range batch {
 		g.Go(func() error {
-			replyTo := ""
-			if corrected[i] != nil {
-				replyTo = corrected[i].Val()
-			}
-			body, err := work.Alert(batch[i].Item, replyTo)
+			body, err := work.Alert(batch[i].Item, corrected[i])
 			if err != nil {
 				return err
 			}
@@ -211,21 +192,45 @@ func (p *Program) Announce(ctx context.Context, batch []Entry) error {
 			if err != nil {
 				return err
 			}
-			batch[i].message, err = work.MessageID(answer)
+			batch[i].Message, err = work.MessageID(answer)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil || len(batch) == 0 {
 		return wrap("post alert", err)
 	}
-	_, err := p.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	_, err = p.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, e := range batch {
-			pipe.HSet(ctx, p.ledger(e.Item.Key), "message", e.message, "state", "pending")
+			pipe.HSet(ctx, p.ledger(e.Item.Key), "message", e.Message, "state", "pending")
 			pipe.Expire(ctx, p.ledger(e.Item.Key), 30*work.TTL)
 		}
 		return nil
 	})
 	return wrap("note alerts", err)
+}
+
+// Corrected returns the messages of what a batch corrects; empty for most.
+func (p *Program) Corrected(ctx context.Context, batch []Entry) ([]string, error) {
+	messages := make([]string, len(batch))
+	found := make([]*redis.StringCmd, len(batch))
+	pipe := p.redis.Pipeline()
+	for i, e := range batch {
+		if e.Item.Amends != "" {
+			found[i] = pipe.HGet(ctx, p.ledger(e.Item.Amends), "message")
+		}
+	}
+	if pipe.Len() == 0 {
+		return messages, nil
+	}
+	if _, err := pipe.Exec(ctx); ignoreNil(err) != nil {
+		return nil, fmt.Errorf("look corrected items up: %w", err)
+	}
+	for i := range batch {
+		if found[i] != nil {
+			messages[i] = found[i].Val()
+		}
+	}
+	return messages, nil
 }
 
 func keep(batch []Entry, wanted func(Entry) bool) []Entry {

@@ -45,6 +45,9 @@ var Tuned = Config{Posting: 4, Asking: 16, Sending: 64, Concurrency: 5}
 // Group reads the streams.
 const Group = "hand"
 
+// Tools are what p does the work with.
+func (p *Program) Tools() *work.Tools { return p.tools }
+
 // A Program is both segments and their connections.
 type Program struct {
 	config  Config
@@ -62,8 +65,8 @@ type Entry struct {
 	At   string // in the stream
 	Item *news.Item
 
-	message string // at Discord
-	subject work.Subject
+	Message string // its number at Discord
+	Subject work.Subject
 }
 
 // Open connects. Close ends it.

@@ -25,23 +25,36 @@ func (p *Program) Second(ctx context.Context, batch []Entry) error {
 		return err
 	}
 	_, err := p.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for _, e := range batch {
-			pipe.HSet(ctx, p.ledger(e.Item.Key), "state", "complete")
-		}
+		p.note(ctx, pipe, batch)
 		return p.ack(ctx, pipe, p.config.Analyse, batch)
 	})
 	return wrap("note verdicts", err)
 }
 
+// Note notes in the ledger that the verdicts are shown.
+func (p *Program) Note(ctx context.Context, batch []Entry) error {
+	_, err := p.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		p.note(ctx, pipe, batch)
+		return nil
+	})
+	return wrap("note verdicts", err)
+}
+
+func (p *Program) note(ctx context.Context, pipe redis.Pipeliner, batch []Entry) {
+	for _, e := range batch {
+		pipe.HSet(ctx, p.ledger(e.Item.Key), "state", "complete")
+	}
+}
+
 // Judge does all of it but the last note.
 func (p *Program) Judge(ctx context.Context, batch []Entry) error {
-	if err := p.recall(ctx, batch); err != nil {
+	if err := p.Recall(ctx, batch); err != nil {
 		return err
 	}
 	if err := p.ask(ctx, batch); err != nil {
 		return err
 	}
-	if err := p.remember(ctx, batch); err != nil {
+	if err := p.Remember(ctx, batch); err != nil {
 		return err
 	}
 	if err := p.sightings(ctx, batch); err != nil {
@@ -68,12 +81,12 @@ CROSS JOIN LATERAL (
 	ORDER BY similarity DESC LIMIT 1
 ) a`
 
-// recall looks a batch up in the cache, with one query.
-func (p *Program) recall(ctx context.Context, batch []Entry) error {
+// Recall looks a batch up in the cache, with one query.
+func (p *Program) Recall(ctx context.Context, batch []Entry) error {
 	scopes, hashes, vectors := make([]string, len(batch)), make([]string, len(batch)), make([]pgvector.Vector, len(batch))
 	for i := range batch {
 		s := p.tools.Subject(batch[i].Item)
-		batch[i].subject = s
+		batch[i].Subject = s
 		scopes[i], hashes[i], vectors[i] = s.Scope, s.Hash, pgvector.NewVector(s.Vector)
 	}
 	rows, err := p.db.Query(ctx, nearest, scopes, hashes, vectors)
@@ -86,7 +99,7 @@ func (p *Program) recall(ctx context.Context, batch []Entry) error {
 	var verdict []byte
 	_, err = pgx.ForEachRow(rows, []any{&n, &similarity, &text, &verdict}, func() error {
 		e := &batch[n-1]
-		if !e.subject.Serves(text, similarity) || audited(e.Item.Key) {
+		if !e.Subject.Serves(text, similarity) || audited(e.Item.Key) {
 			return nil
 		}
 		var a news.Analysis
@@ -136,11 +149,11 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::vector[], $4::text[], $5::bytea
 ON CONFLICT (scope, hash) DO UPDATE SET
 	vector = excluded.vector, text = excluded.text, verdict = excluded.verdict, expires_at = excluded.expires_at`
 
-// remember stores the model's verdicts, with one statement.
-func (p *Program) remember(ctx context.Context, batch []Entry) error {
+// Remember stores the model's verdicts, with one statement.
+func (p *Program) Remember(ctx context.Context, batch []Entry) error {
 	order := slices.Clone(batch) // one for all, so that two writers do not wait for each other
-	slices.SortFunc(order, func(a, b Entry) int { return a.subject.Compare(b.subject) })
-	order = slices.CompactFunc(order, func(a, b Entry) bool { return a.subject.Compare(b.subject) == 0 })
+	slices.SortFunc(order, func(a, b Entry) int { return a.Subject.Compare(b.Subject) })
+	order = slices.CompactFunc(order, func(a, b Entry) bool { return a.Subject.Compare(b.Subject) == 0 })
 	var scopes, hashes, texts []string
 	var vectors []pgvector.Vector
 	var verdicts [][]byte
@@ -153,7 +166,7 @@ func (p *Program) remember(ctx context.Context, batch []Entry) error {
 		if err != nil {
 			return err
 		}
-		s := e.subject
+		s := e.Subject
 		scopes, hashes, texts = append(scopes, s.Scope), append(hashes, s.Hash), append(texts, s.Text)
 		vectors, verdicts = append(vectors, pgvector.NewVector(s.Vector)), append(verdicts, verdict)
 		expiries = append(expiries, e.Item.Analysis.At.Add(work.TTL))
@@ -182,16 +195,9 @@ func (p *Program) sightings(ctx context.Context, batch []Entry) error {
 	}
 	for i := range batch {
 		e := &batch[i]
-		e.message = messages[i].Val()
-		for _, line := range found[i].Val() {
-			var saw news.Sighting
-			if err := json.Unmarshal([]byte(line), &saw); err != nil {
-				return fmt.Errorf("read sighting: %w", err)
-			}
-			known := saw.Source == e.Item.Source || slices.ContainsFunc(e.Item.Seen, func(s news.Sighting) bool { return s.Source == saw.Source })
-			if !known {
-				e.Item.Seen = append(e.Item.Seen, saw)
-			}
+		e.Message = messages[i].Val()
+		if err := work.Seen(e.Item, found[i].Val()); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -206,7 +212,7 @@ func (p *Program) edit(ctx context.Context, batch []Entry) error {
 			if err != nil {
 				return err
 			}
-			_, err = p.send(ctx, p.discord, http.MethodPatch, p.config.Discord+"/api/v10/channels/42/messages/"+e.message, body)
+			_, err = p.send(ctx, p.discord, http.MethodPatch, p.config.Discord+"/api/v10/channels/42/messages/"+e.Message, body)
 			return err
 		})
 	}

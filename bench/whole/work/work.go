@@ -5,6 +5,7 @@ package work
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,4 +150,40 @@ func (s Subject) Serves(text string, similarity float64) bool {
 // Remembered reports whether a verdict is worth giving for others.
 func Remembered(a *news.Analysis) bool {
 	return a.Done() && a.Cached == nil && a.Confidence >= minConfidence
+}
+
+// Sighting is what is noted of an item whose news another has told.
+func Sighting(item *news.Item) ([]byte, error) {
+	return json.Marshal(news.Sighting{Source: item.Source, URL: item.URL, Title: item.Title, At: item.Received})
+}
+
+// Seen tells an item where else it was met, each source once. All sources are of one rank,
+// so the first one's headline stays.
+func Seen(item *news.Item, sightings []string) error {
+	for _, line := range sightings {
+		var saw news.Sighting
+		if err := json.Unmarshal([]byte(line), &saw); err != nil {
+			return fmt.Errorf("read sighting: %w", err)
+		}
+		known := saw.Source == item.Source || slices.ContainsFunc(item.Seen, func(s news.Sighting) bool { return s.Source == saw.Source })
+		if !known {
+			item.Seen = append(item.Seen, saw)
+		}
+	}
+	return nil
+}
+
+// Before reads the lines of a group's headlines that stand before a message's own.
+func Before(id string, lines []string) (before []store.Arrival, err error) {
+	for _, line := range lines {
+		var b store.Arrival
+		if err := json.Unmarshal([]byte(line), &b); err != nil {
+			return nil, fmt.Errorf("read story: %w", err)
+		}
+		if b.ID == id {
+			break
+		}
+		before = append(before, b)
+	}
+	return before, nil
 }

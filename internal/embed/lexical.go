@@ -2,7 +2,9 @@ package embed
 
 import (
 	"context"
+	"iter"
 	"math"
+	"math/bits"
 	"slices"
 	"sync"
 	"unicode"
@@ -55,9 +57,9 @@ func lexicalVector(text string) []float32 {
 	f.read(text)
 
 	var sum [Dimensions]float64
-	add(&sum, f.words, wordWeight)
-	add(&sum, f.pairs, pairWeight)
-	add(&sum, f.runs, runWeight)
+	f.add(&sum, f.words, wordWeight)
+	f.add(&sum, f.pairs, pairWeight)
+	f.add(&sum, f.runs, runWeight)
 
 	v := make([]float32, Dimensions)
 	for i, x := range sum {
@@ -71,18 +73,55 @@ func lexicalVector(text string) []float32 {
 // mention of a word says less than the first. (A square root, unlike a logarithm,
 // has the same last bit everywhere.) The order of additions is that of the
 // hashes, so it does not depend on the text.
-func add(sum *[Dimensions]float64, hashes []uint64, weight float64) {
-	slices.Sort(hashes)
-	for i := 0; i < len(hashes); {
-		h, first := hashes[i], i
-		for i < len(hashes) && hashes[i] == h {
-			i++
+func (f *features) add(sum *[Dimensions]float64, hashes []uint64, weight float64) {
+	for hashes := range f.sorted(hashes) {
+		for i := 0; i < len(hashes); {
+			h, first := hashes[i], i
+			for i < len(hashes) && hashes[i] == h {
+				i++
+			}
+			w := weight
+			if n := i - first; n > 1 {
+				w = float64(weight * math.Sqrt(float64(n)))
+			}
+			if h>>63 == 1 {
+				w = -w
+			}
+			sum[h%Dimensions] += w
 		}
-		w := float64(weight * math.Sqrt(float64(i-first)))
-		if h>>63 == 1 {
-			w = -w
+	}
+}
+
+// sorted yields hashes in order, as far as those of one dimension go: sorting many is most
+// of the work, and a few together are done sooner.
+func (f *features) sorted(hashes []uint64) iter.Seq[[]uint64] {
+	return func(yield func([]uint64) bool) {
+		var ends [Dimensions]int32
+		groups := min(uint64(1)<<bits.Len(uint(len(hashes)/4)), Dimensions) // of about four; a divisor of Dimensions
+		for _, h := range hashes {
+			ends[h&(groups-1)]++
 		}
-		sum[h%Dimensions] += w
+		var total int32
+		for g := range ends[:groups] {
+			ends[g], total = total, total+ends[g]
+		}
+		f.grouped = slices.Grow(f.grouped[:0], len(hashes))[:len(hashes)]
+		for _, h := range hashes {
+			end := &ends[h&(groups-1)]
+			f.grouped[*end] = h
+			*end++
+		}
+		var start int32
+		for _, end := range ends[:groups] {
+			group := f.grouped[start:end]
+			if len(group) > 1 {
+				slices.Sort(group)
+			}
+			if !yield(group) {
+				return
+			}
+			start = end
+		}
 	}
 }
 
@@ -90,6 +129,7 @@ func add(sum *[Dimensions]float64, hashes []uint64, weight float64) {
 type features struct {
 	text               []rune // normalised: " acme beats estimates "
 	words, pairs, runs []uint64
+	grouped            []uint64 // those of a family, by dimension
 }
 
 var featurePool = sync.Pool{New: func() any { return new(features) }}
@@ -106,16 +146,18 @@ func (f *features) read(text string) {
 		if f.text[i] != ' ' {
 			continue
 		}
-		word := hashRunes('w', f.text[start:i])
+		word := mix(hash('w', f.text[start:i]))
 		f.words = append(f.words, word)
 		if before != 0 {
 			f.pairs = append(f.pairs, mix(before*31+word))
 		}
 		before, start = word, i+1
 	}
-	for n := 3; n <= 4; n++ {
-		for i := 0; i+n <= len(f.text); i++ {
-			f.runs = append(f.runs, hashRunes('r', f.text[i:i+n]))
+	for i := 0; i+3 <= len(f.text); i++ {
+		three := hash('r', f.text[i:i+3])
+		f.runs = append(f.runs, mix(three))
+		if i+4 <= len(f.text) {
+			f.runs = append(f.runs, mix(extend(three, f.text[i+3])))
 		}
 	}
 }
@@ -129,6 +171,14 @@ func (f *features) normalise(text string) {
 	}
 	gap, last := true, ' '
 	for i, r := range text {
+		if r < 0x80 && lowerASCII[r] != 0 { // as most are
+			if gap {
+				f.text = append(f.text, ' ')
+			}
+			f.text = append(f.text, lowerASCII[r])
+			gap, last = false, r
+			continue
+		}
 		if !wordRune(r) && !(decimalMark(r) && digit(last) && i+1 < len(text) && digit(rune(text[i+1]))) {
 			gap, last = true, r
 			continue
@@ -144,6 +194,16 @@ func (f *features) normalise(text string) {
 	}
 }
 
+// lowerASCII has letters in lower case and digits; all else is 0.
+var lowerASCII = func() (lower [0x80]rune) {
+	for r := range rune(0x80) {
+		if wordRune(r) {
+			lower[r] = unicode.ToLower(r)
+		}
+	}
+	return lower
+}()
+
 func wordRune(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r))
 }
@@ -151,15 +211,17 @@ func wordRune(r rune) bool {
 func decimalMark(r rune) bool { return r == '.' || r == ',' }
 func digit(r rune) bool       { return '0' <= r && r <= '9' }
 
-// hashRunes is FNV-1a over runes, mixed so that all bits count. family keeps the
+// hash is FNV-1a over runes, to be mixed so that all bits count. family keeps the
 // word "acme" and the run "acme" apart.
-func hashRunes(family uint64, runes []rune) uint64 {
+func hash(family uint64, runes []rune) uint64 {
 	h := (uint64(14695981039346656037) ^ family) * 1099511628211
 	for _, r := range runes {
-		h = (h ^ uint64(r)) * 1099511628211
+		h = extend(h, r)
 	}
-	return mix(h)
+	return h
 }
+
+func extend(h uint64, r rune) uint64 { return (h ^ uint64(r)) * 1099511628211 }
 
 // mix is the finaliser of SplitMix64. FNV alone leaves the upper bits of short
 // inputs poor.

@@ -1,7 +1,9 @@
 package embed
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -94,6 +96,8 @@ func TestDecimalsStayWhole(t *testing.T) {
 func FuzzLexical(f *testing.F) {
 	f.Add("Acme beats estimates, raises outlook 4.5%")
 	f.Add("\xff1.\xff2")
+	f.Add(strings.Repeat("Harbor Biotech Inc. said on Monday that revenue rose 12.5% to $41.7 million in the 3rd quarter. ", 30))
+	f.Add(strings.Repeat("one day ", 200))
 	f.Fuzz(func(t *testing.T, text string) {
 		v := lexicalVector(text)
 		length := math.Sqrt(cosine(v, v))
@@ -103,12 +107,40 @@ func FuzzLexical(f *testing.F) {
 		if again := lexicalVector(text); !cmp.Equal(v, again) {
 			t.Error("a second call gives another vector")
 		}
+		if plain := plainVector(text); !cmp.Equal(v, plain) {
+			t.Error("the order of the additions is not that of the hashes")
+		}
 		var n features
 		n.normalise(text)
 		if !utf8.ValidString(string(n.text)) {
 			t.Errorf("normalised text %q is no UTF-8", string(n.text))
 		}
 	})
+}
+
+// plainVector is lexicalVector as its documentation has it.
+func plainVector(text string) []float32 {
+	var f features
+	f.read(text)
+	var sum [Dimensions]float64
+	for _, family := range []struct {
+		hashes []uint64
+		weight float64
+	}{{f.words, wordWeight}, {f.pairs, pairWeight}, {f.runs, runWeight}} {
+		seen := map[uint64]int{}
+		for _, h := range family.hashes {
+			seen[h]++
+		}
+		for _, h := range slices.Sorted(maps.Keys(seen)) {
+			sum[h%Dimensions] += float64(family.weight*math.Sqrt(float64(seen[h]))) * []float64{1, -1}[h>>63]
+		}
+	}
+	v := make([]float32, Dimensions)
+	for i, x := range sum {
+		v[i] = float32(x)
+	}
+	normalise(v)
+	return v
 }
 
 func BenchmarkLexicalHeadline(b *testing.B) {
@@ -123,3 +155,11 @@ func BenchmarkLexicalHeadline(b *testing.B) {
 
 // goldenVector is the checksum of one vector of lexical-v1.
 const goldenVector = 0x692931b430cf06
+
+func BenchmarkLexicalArticle(b *testing.B) {
+	text := strings.Repeat("Harbor Biotech Inc. said on Monday that revenue rose 12.5% to $41.7 million in the 3rd quarter. ", 10)
+	b.ReportAllocs()
+	for b.Loop() {
+		lexicalVector(text)
+	}
+}

@@ -156,9 +156,11 @@ func Kind(d Deps) flows.StageKind {
 		if err != nil {
 			return nil, err
 		}
-		if c.Embedder.Kind != "lexical" { // which is faster than any store
-			embedder = embed.Cached(embedder, d.Embeddings, embed.KeepVectors, b.Logger)
+		keep := d.Embeddings
+		if c.Embedder.Kind == "lexical" { // which is faster than any store
+			keep = nil
 		}
+		embedder = embed.Cached(embedder, keep, embed.KeepVectors, b.Logger)
 		c.Similarity = c.threshold()
 		patience := c.Embedder.Timeout + storePatience
 		s := &stage{

@@ -5,11 +5,11 @@
 // # Life of a message
 //
 // A source publishes an item to the first topic; from then on it is durable. The
-// segment's subscriber delivers it to a Watermill handler, which decodes it and puts
-// it into the segment's flow. There it meets stage after stage, in batches, until it
+// segment's subscriber delivers it, in slices, to the segment, which decodes it and puts
+// it into its flow. There it meets stage after stage, in batches, until it
 // has its fate: delivered to the next topic or to every sink, dropped for a
-// reason, failed, or parked. The handler returns when the fate is known, and only then
-// is the message acknowledged. Failed messages come again, with backoff, and are
+// reason, failed, or parked. Only when that is known is the message acknowledged. One that
+// failed or is parked goes to a Watermill handler: failed messages come again, with backoff, and are
 // published to the poison topic when they keep failing; parked ones wait
 // until their dependency answers, and while they wait the segment takes in nothing new.
 //

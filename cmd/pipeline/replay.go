@@ -101,6 +101,14 @@ func (a *app) replay(ctx context.Context, o replayOptions, files []string) (err 
 	if len(h.Events) == 0 {
 		return errors.Join(usage("there is nothing to replay: no item was found"), h.Why)
 	}
+	if o.llm == "recorded" && len(h.Answers) == 0 {
+		return usage("--llm recorded: the history has no answers of models; `pipeline run --record FILE` keeps them")
+	}
+	for _, name := range []string{o.html, o.json} {
+		if err := writable(name); err != nil {
+			return err
+		}
+	}
 	if a.logLevel == "info" {
 		a.logLevel = "error" // each item is in the report
 	}
@@ -150,8 +158,8 @@ func (o *replayOptions) check(files []string) (speed float64, condition replay.C
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if o.speed != "max" {
-		if speed, err = strconv.ParseFloat(o.speed, 64); err != nil || !(speed > 0) {
-			fault("--speed %q is neither max nor a number above 0", o.speed)
+		if speed, err = strconv.ParseFloat(o.speed, 64); err != nil || !(speed >= 0.01 && speed <= 1e9) {
+			fault("--speed %q is neither max nor a number of at least 0.01", o.speed)
 		}
 	}
 	for _, flag := range []struct {
@@ -180,6 +188,15 @@ func (o *replayOptions) check(files []string) (speed float64, condition replay.C
 	condition, err = replay.ParseCondition(o.failIf)
 	if err != nil {
 		fault("--fail-if: %w", err)
+	}
+	// A figure that nobody counts would be 0, and the condition hold for ever or never.
+	if o.compare == "" && condition.Mentions("changed") {
+		fault("--fail-if: changed counts what --compare finds")
+	}
+	for _, figure := range []string{"posts", "edits", "posted_twice", "posts_refused", "discord_troubles"} {
+		if o.sinks != "stand" && condition.Mentions(figure) {
+			fault("--fail-if: %s is counted by --sinks stand", figure)
+		}
 	}
 	if len(faults) > 0 {
 		return 0, condition, usageError{errors.Join(faults...)}
@@ -241,6 +258,9 @@ func (a *app) replayOne(ctx context.Context, o replayOptions, file string, env f
 	done := run.Do(ctx, plan, r.log)
 	bar.clear()
 	done = errors.Join(done, r.close()) // which books the last calls
+	if done != nil && !run.Began() {
+		return nil, done // there is nothing to report of
+	}
 	rep := run.Report(r.calls)
 	rep.Figures.Pages = int(r.pages.Load())
 	stand.fill(&rep.Figures)
@@ -335,6 +355,19 @@ func (a *app) writeReplay(o replayOptions, reports []*replay.Report, wanted int)
 		faults = append(faults, writeFile(o.json, func(w io.Writer) error { return replay.WriteJSON(w, whole) }))
 	}
 	return errors.Join(append(faults, text(a.out))...)
+}
+
+// writable finds out before minutes of work that a file cannot be written. What it holds
+// stays until there is something better.
+func writable(name string) error {
+	if name == "" || name == "-" {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return usage("write report: %w", err)
+	}
+	return f.Close()
 }
 
 // writeFile writes a file whole, or says why not.

@@ -104,7 +104,7 @@ func (a *app) scenario(ctx context.Context, s *replay.Scenario) (result scenario
 		return result, err
 	}
 	h := new(replay.History)
-	if err := a.readHistory(h, s.Beside(s.History)); err != nil {
+	if err := a.readHistory(ctx, h, s.Beside(s.History)); err != nil {
 		return result, err
 	}
 	h.Sort()

@@ -5,9 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +19,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"catalyst"
+	"catalyst/flows"
 	"catalyst/internal/broker/embedded"
+	"catalyst/internal/intake"
 	"catalyst/internal/replay"
+	"catalyst/stages/prescale"
 )
 
 // replays runs the command in this process, with nothing in its environment.
@@ -138,6 +145,123 @@ func TestCompareShowsExactlyWhatChanged(t *testing.T) {
 	}
 }
 
+// The same with the stage that scores items: two thresholds of prescale, with nothing behind it by
+// which one item could bear on another. What changes is what prescale itself, asked
+// about each item, puts between the two, and nothing else.
+func TestCompareOfThresholdsChangesWhatLiesBetween(t *testing.T) {
+	t.Parallel()
+	const text = `
+name: thresholds
+stages:
+  - prescale: {min: %g}
+  - announce: {sink: console}
+  - topic: news.analyse
+  - batch: {size: 5, wait: 2s}
+  - llm_router: {tiers: [openai]}
+sinks:
+  - console
+providers:
+  - openai: {model: gpt-5-nano}
+`
+	const lower, upper = 0.2, 0.35
+	file := func(least float64) string {
+		return write(t, t.TempDir(), "pipeline.yaml", fmt.Sprintf(text, least))
+	}
+	var h replay.History
+	if err := h.Read(bytes.NewReader(catalyst.Sample), "sample"); err != nil {
+		t.Fatal(err)
+	}
+	h.Sort()
+	goesOn := func(least float64, e replay.Event) bool {
+		config := prescale.DefaultConfig
+		config.Min = least
+		stage, err := prescale.Kind().New(&flows.Build{Logger: slog.New(slog.DiscardHandler)}, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		item, err := e.Item()
+		if err != nil {
+			t.Fatal(err)
+		}
+		intake.Prepare(item, "replay")
+		passed, err := stage.Process(t.Context(), []*flows.Message{flows.NewMessage("1", item)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(passed) > 0
+	}
+	var want, got []int
+	var different bytes.Buffer
+	texts := map[string]bool{}
+	for _, e := range h.Events {
+		item, err := e.Item()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := item.Title + item.Summary
+		if texts[text] {
+			continue // equal items share an answer: one of them bears on the other
+		}
+		if len(texts) == 200 {
+			break
+		}
+		if goesOn(lower, e) && !goesOn(upper, e) {
+			want = append(want, len(texts))
+		}
+		texts[text] = true
+		json.NewEncoder(&different).Encode(item)
+	}
+	c := replayReport[replay.Comparison](t, "-f", file(lower), "--compare", file(upper), write(t, t.TempDir(), "h.jsonl", different.String()))
+	for _, ch := range c.Changes {
+		got = append(got, ch.N)
+		if !slices.Equal(ch.What, []string{"alerted", "fate", "verdict", "provider", "cost", "delay"}) || !ch.A.Alerted || ch.B.Stage != "prescale" {
+			t.Errorf("item %d changed in %v, then %+v; want it alerted and judged, then dropped by prescale", ch.N, ch.What, ch.B)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) < 10 {
+		t.Errorf("%d items lie between the thresholds; changed (-want +got):\n%s", len(want), diff)
+	}
+}
+
+// With everything that makes one item bear on another, what is said to have changed is what
+// differs between two replays of their own, field by field.
+func TestCompareIsTheDifferenceOfTwoReplays(t *testing.T) {
+	t.Parallel()
+	sample := sampleFile(t, 150)
+	file := func(least string) string {
+		return write(t, t.TempDir(), "pipeline.yaml", strings.Replace(string(catalyst.Pipeline), "${MISTRAL_MIN_PRESCALE:-0.20}", least, 1))
+	}
+	a, b := file("0.20"), file("0.25")
+	c := replayReport[replay.Comparison](t, "-f", a, "--compare", b, sample)
+	one, two := replayReport[replay.Report](t, "-f", a, sample), replayReport[replay.Report](t, "-f", b, sample)
+	// What comes of an item, but for when, and of which equal item its verdict is.
+	fields := func(o replay.Outcome) []any {
+		return []any{o.Alerted, o.Fate, o.Stage, o.Verdict, o.Score, o.Confidence, o.Provider, o.Model, o.CachedFrom != "", o.NanoDollars, o.TokensIn, o.TokensOut}
+	}
+	var want, got, late, gotLate []int
+	for n := range one.Outcomes {
+		x, y := one.Outcomes[n], two.Outcomes[n]
+		switch {
+		case !cmp.Equal(fields(x), fields(y)):
+			want = append(want, n)
+		case x.AlertMS != y.AlertMS || x.VerdictMS != y.VerdictMS:
+			late = append(late, n)
+		}
+	}
+	for _, ch := range c.Changes {
+		got = append(got, ch.N)
+	}
+	for _, ch := range c.Delayed {
+		gotLate = append(gotLate, ch.N)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+		t.Errorf("%d items differ; changed (-want +got):\n%s", len(want), diff)
+	}
+	if diff := cmp.Diff(late, gotLate); diff != "" {
+		t.Errorf("delayed (-want +got):\n%s", diff)
+	}
+}
+
 // Windows and times to live count in the time of the replay.
 func TestReplayLivesInTheTimeOfItsItems(t *testing.T) {
 	t.Parallel()
@@ -186,6 +310,43 @@ func TestReplayTouchesNothing(t *testing.T) {
 	}
 }
 
+// Whatever the pipeline names, servers, models, Discord, EDGAR, hears nothing of a replay.
+func TestReplayAsksNobody(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var asked atomic.Int64
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			asked.Add(1)
+			c.Close()
+		}
+	}()
+	address := l.Addr().String()
+	env := map[string]string{
+		"REDIS_URL": "redis://" + address + "/0", "DATABASE_URL": "postgres://user:pass@" + address + "/news",
+		"DISCORD_TOKEN": "token", "DISCORD_CHANNEL": "42", "OPERATOR_CHANNEL": "43", "EDGAR_CONTACT": "Somebody somebody@example.com",
+		"GEMINI_API_KEY": "key", "ANTHROPIC_API_KEY": "key", "OPENAI_API_KEY": "key",
+	}
+	for _, name := range []string{"DISCORD_API_URL", "OLLAMA_URL", "GEMINI_API_URL", "ANTHROPIC_API_URL", "OPENAI_API_URL", "EDGAR_URL"} {
+		env[name] = "http://" + address
+	}
+	pipeline := write(t, t.TempDir(), "pipeline.yaml", string(catalyst.Pipeline))
+	var out, log bytes.Buffer
+	a := &app{stdio: stdio{strings.NewReader(""), &out, &log}, env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
+	root := a.command()
+	root.SetArgs([]string{"replay", "--env-file", "none", "-f", pipeline, "--fail-if", "lost > 0 || alerted == 0 || analysed == 0", sampleFile(t, 60)})
+	if err := root.ExecuteContext(t.Context()); err != nil {
+		t.Errorf("%v\n%s%s", err, out.String(), log.String())
+	}
+	if n := asked.Load(); n != 0 {
+		t.Errorf("%d connections were made by a replay, want none", n)
+	}
+}
+
 // What is wrong is found before anything is run, all of it.
 func TestReplayRefuses(t *testing.T) {
 	t.Parallel()
@@ -203,6 +364,14 @@ func TestReplayRefuses(t *testing.T) {
 		{"nowhere.jsonl", "nowhere.jsonl"},
 		{"--compare nowhere.yaml " + sample, "nowhere.yaml"},
 		{"--from 2030-01-01 " + sample, "nothing to replay"},
+		{"--topic x --from yesterday", "--from"},
+		{"--speed 1e-9 " + sample, "--speed"},
+		{"--speed NaN " + sample, "--speed"},
+		{"--llm recorded " + sample, "no answers"},
+		{"--fail-if changed>0 " + sample, "--compare"},
+		{"--fail-if posted_twice>0 " + sample, "--sinks stand"},
+		{"--html " + filepath.Join("nowhere", "r.html") + " " + sample, "r.html"},
+		{"--json " + filepath.Join("nowhere", "r.json") + " " + sample, "r.json"},
 	} {
 		_, err := replays(t, append([]string{"-f", pipeline}, strings.Fields(test.args)...)...)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -223,6 +392,90 @@ func TestReplayFailsIfTold(t *testing.T) {
 		if (err != nil) != fails {
 			t.Errorf("--fail-if %q: %v, want failure %v", condition, err, fails)
 		}
+	}
+}
+
+// A topic is replayed from one position to another, both of which may have gone from it.
+func TestPositionsOfATopic(t *testing.T) {
+	for _, test := range []struct {
+		bound, stored string
+		want          int
+	}{
+		{"1700000000000-0", "1700000000000-0", 0}, {"1700000000000-1", "1700000000000-0", -1}, {"1700000000000-9", "1700000000000-10", 1},
+		{"1700000000000", "1700000000000-7", 0}, {"1700000000000", "1699999999999-9", -1}, {"1700000000000", "1700000000001-0", 1},
+		{"9", "10", 1}, {"10", "10", 0}, {"10", "9", -1}, {"18446744073709551615-1", "18446744073709551615-0", -1},
+	} {
+		p, at, err := moment(test.bound)
+		if err != nil || p == nil || !at.IsZero() {
+			t.Fatalf("%s is taken for the time %v, %v", test.bound, at, err)
+		}
+		if got := p.compare(test.stored); got != test.want {
+			t.Errorf("%s lies %d of %s, want %d", test.stored, got, test.bound, test.want)
+		}
+	}
+	for _, text := range []string{"2h", "2026-11-19", "2026-11-19T13:00", "2026-11-19T13:00:00Z", "2026-11-19T13:00:00+02:00"} {
+		if p, at, err := moment(text); p != nil || at.IsZero() || err != nil {
+			t.Errorf("%s is taken for a position %v, %v", text, p, err)
+		}
+	}
+	for _, text := range []string{"yesterday", "17-x", "-5-0", "99999999999999999999"} {
+		if p, at, err := moment(text); err == nil {
+			t.Errorf("%s is taken for %v or %v", text, p, at)
+		}
+	}
+}
+
+func TestReplayOfATopicFromAPosition(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	database := filepath.Join(dir, "p.db")
+	pipeline := write(t, dir, "pipeline.yaml", fmt.Sprintf("broker: sqlite://%[1]s\nstore: sqlite://%[1]s\n", filepath.ToSlash(database))+fmt.Sprintf(replayed, 0))
+	inProcess(t, nil, "migrate", "-f", pipeline)
+	b, err := embedded.Open(t.Context(), database, embedded.Options{Name: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for n := range 6 {
+		if err := b.Publisher().Publish("news", message.NewMessage(fmt.Sprint(n), fmt.Appendf(nil, `{"guid":"%d","title":"Item %d"}`, n, n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := b.Browse(t.Context(), "news", "", 10)
+	if err != nil || len(stored) != 6 {
+		t.Fatalf("%d messages, %v", len(stored), err)
+	}
+	if _, err := b.Delete(t.Context(), "news", stored[1].Position); err != nil { // it begins with what is not there
+		t.Fatal(err)
+	}
+	r := replayReport[replay.Report](t, "-f", pipeline, "--topic", "news", "--from", stored[1].Position, "--to", stored[4].Position)
+	var got []string
+	for _, o := range r.Outcomes {
+		got = append(got, o.Title)
+	}
+	if diff := cmp.Diff([]string{"Item 2", "Item 3", "Item 4"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Of what has no verdict the report says why, and with several sinks as with one.
+func TestReplaySaysWhyThereIsNoVerdict(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(fmt.Sprintf(replayed, 0), "sinks:\n  - console\n", "sinks:\n  - console\n  - console: {name: second}\n  - console: {name: third}\n", 1)
+	other := write(t, t.TempDir(), "answers.jsonl", `{"record":"answer","prompt":"of something else","text":"{}"}`)
+	r := replayReport[replay.Report](t, "-f", write(t, t.TempDir(), "pipeline.yaml", text), "--llm", "recorded", sampleFile(t, 40), other)
+	unavailable := 0
+	for _, o := range r.Outcomes {
+		if o.Fate != replay.Delivered {
+			continue
+		}
+		unavailable++
+		if o.Verdict != "unavailable" || !strings.Contains(o.Reason, "recorded") || o.Stage != "" {
+			t.Errorf("outcome %+v: want why there is no verdict, and no stage that decided", o)
+		}
+	}
+	if unavailable == 0 || unavailable != r.Figures.Unavailable {
+		t.Errorf("%d items without a verdict, and %d in the figures", unavailable, r.Figures.Unavailable)
 	}
 }
 

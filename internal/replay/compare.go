@@ -13,6 +13,7 @@ import (
 type Comparison struct {
 	A       *Report  `json:"a"`
 	B       *Report  `json:"b"`
+	Items   int      `json:"items"` // that could be compared
 	Changes []Change `json:"changes"`
 	// Delayed are items of which nothing changed but when they were shown.
 	Delayed []Change `json:"delayed"`
@@ -27,11 +28,15 @@ type Change struct {
 }
 
 // Compare compares the reports of one history. Where one of them was interrupted, only
-// what both have is compared.
+// what both had done is compared.
 func Compare(a, b *Report) *Comparison {
 	c := &Comparison{A: a, B: b}
 	for n := range min(len(a.Outcomes), len(b.Outcomes)) {
 		x, y := a.Outcomes[n], b.Outcomes[n]
+		if x.Fate == Unfinished || y.Fate == Unfinished {
+			continue
+		}
+		c.Items++
 		switch what := differences(x, y); {
 		case len(what) == 0:
 		case slices.Equal(what, []string{"delay"}):
@@ -68,7 +73,7 @@ func differences(a, b Outcome) (what []string) {
 func (c *Comparison) Text(w io.Writer, most int) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "A  %s\nB  %s\n\n", c.A.File, c.B.File)
-	fmt.Fprintf(&out, "%d of %d items changed", len(c.Changes), len(c.A.Outcomes))
+	fmt.Fprintf(&out, "%d of %d items changed", len(c.Changes), c.Items)
 	if n := len(c.Delayed); n > 0 {
 		fmt.Fprintf(&out, "; of %d more only the delay", n)
 	}

@@ -147,9 +147,19 @@ func (h *History) Add(at, otherwise time.Time, payload []byte) error {
 	if at.IsZero() && len(h.Events) > 0 {
 		at = h.Events[len(h.Events)-1].At
 	}
+	if !at.IsZero() && (at.Before(earliest) || at.After(latest)) {
+		return fmt.Errorf("came at %v, which no news did", at)
+	}
 	h.Events = append(h.Events, Event{At: at.UTC(), payload: payload})
 	return nil
 }
+
+// When items can have come. One that is centuries off, by a slip of its feed, would stretch
+// the time of all others beyond what durations and JSON can say.
+var (
+	earliest = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+)
 
 // Sort puts the events in the order of time, those of one time as they were read, and
 // gives those before any time is known the first that is.

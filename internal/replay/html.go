@@ -17,12 +17,20 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"number": number, "signed": signed, "dollars": dollars, "stamp": stamp, "speed": speed, "brief": brief,
 	"failures": failures, "plots": plots, "style": plot.Style, "nano": func(n int64) string { return dollars(float64(n) / 1e9) },
 	"minus": func(a, b float64) float64 { return b - a },
-	"first": func(n int, all []Outcome) []Outcome { return all[:min(n, len(all))] },
+	"min":   func(a, b int) int { return min(a, b) }, "more": more,
 	"clock": func(t time.Time) string { return t.UTC().Format("01-02 15:04:05") },
 }).Parse(pageText))
 
-// shownOutcomes bounds the list of items on a page; the JSON has all of them.
+// shownOutcomes bounds each list of items on a page; the JSON has all of them.
 const shownOutcomes = 2000
+
+// more is said below a list of which not all is shown.
+func more(shown, all int) string {
+	if all <= shown {
+		return ""
+	}
+	return fmt.Sprintf("The first %d of %d; --json has all.", shown, all)
+}
 
 type pageData struct {
 	Title      string

@@ -16,9 +16,13 @@ type Load struct {
 	cpu float64 // seconds since the process began
 }
 
-const meterEvery = 250 * time.Millisecond
+const (
+	meterEvery  = 250 * time.Millisecond
+	maxReadings = 1000 // a replay at the speed of life takes days
+)
 
-// meter takes readings until stop is called.
+// meter takes readings until stop is called. When there are very many it keeps every
+// other one, and takes half as many from then on.
 func (r *Run) meter() (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	r.load = []Load{read()}
@@ -32,12 +36,18 @@ func (r *Run) meter() (stop func()) {
 	}
 	go func() {
 		defer close(ended)
-		ticker := time.NewTicker(meterEvery)
+		every := meterEvery
+		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-ticker.C:
 				take()
+				if len(r.load) > maxReadings {
+					r.load = thinned(r.load)
+					every *= 2
+					ticker.Reset(every)
+				}
 			case <-end:
 				take()
 				return
@@ -45,6 +55,20 @@ func (r *Run) meter() (stop func()) {
 		}
 	}()
 	return func() { close(end); <-ended }
+}
+
+// thinned returns every other reading: what it says then is of the time of two.
+func thinned(all []Load) []Load {
+	kept := all[:1]
+	for i := 2; i < len(all); i += 2 {
+		now, last := all[i], kept[len(kept)-1]
+		if passed := now.AfterMS - last.AfterMS; passed > 0 {
+			now.CPU = max(0, (now.cpu-last.cpu)*1000/float64(passed))
+		}
+		now.MemMB = max(now.MemMB, all[i-1].MemMB)
+		kept = append(kept, now)
+	}
+	return kept
 }
 
 // read asks for what the process's own metrics say.

@@ -21,9 +21,9 @@ type Outcome struct {
 	Title   string    `json:"title,omitempty" expr:"title"`
 	Tickers []string  `json:"tickers,omitempty" expr:"tickers"`
 
-	Fate   string `json:"fate" expr:"fate"`             // delivered, dropped, poisoned, parked, lost
-	Stage  string `json:"stage,omitempty" expr:"stage"` // that decided
-	Reason string `json:"reason,omitempty" expr:"reason"`
+	Fate   string `json:"fate" expr:"fate"`               // delivered, dropped, poisoned, parked, lost
+	Stage  string `json:"stage,omitempty" expr:"stage"`   // that decided; none of what was delivered
+	Reason string `json:"reason,omitempty" expr:"reason"` // of what was delivered: why there is no verdict
 
 	Alerted     bool    `json:"alerted" expr:"alerted"`
 	Verdict     string  `json:"verdict,omitempty" expr:"verdict"` // bullish, bearish, neutral, unavailable
@@ -62,6 +62,7 @@ type track struct {
 	alertOwn   time.Duration
 	verdictOwn time.Duration
 	judged     bool
+	missing    string        // why there is no verdict
 	waiting    bool          // sinks were told that its analysis is not there yet, or will not come
 	waitingFor time.Duration // after it had arrived
 }
@@ -119,8 +120,8 @@ func (t *Tracker) settled(topic string, m *flows.Message, o flows.Outcome) {
 	case o.Fate == flows.Dropped:
 		tr.end(Dropped, o.Stage, o.Reason)
 	case o.Fate == flows.Delivered && topic == t.final:
-		tr.end(Delivered, o.Stage, "")
 		tr.judge(t, m.Item.Analysis)
+		tr.end(Delivered, "", tr.missing) // no stage decided, and of several sinks the last to take it is not always the same
 	case o.Fate == flows.Parked:
 		tr.end(Parked, o.Stage, text(o.Err))
 	}
@@ -168,7 +169,7 @@ func (tr *track) judge(t *Tracker, a *news.Analysis) {
 	tr.verdictOwn = time.Since(tr.began)
 	tr.Verdict = cmp.Or(string(a.Direction), "unavailable")
 	if !a.Done() {
-		tr.Reason = cmp.Or(tr.Reason, clip(a.Unavailable, 200))
+		tr.missing = a.Unavailable
 		return
 	}
 	tr.Score, tr.Confidence = a.Score, a.Confidence

@@ -155,6 +155,114 @@ func TestRecordedAnswersComeInOrder(t *testing.T) {
 	}
 }
 
+func TestConditionsOfNothing(t *testing.T) {
+	f := Figures{In: 7, Cost: 2, Asked: map[string]int{"gemini": 3}}
+	for source, want := range map[string]string{
+		"cost / analysed > 5":        "true",  // 2 by 0
+		"llm_failed / llm_calls > 0": "false", // 0 by 0
+		"published % analysed == 0":  "error",
+		`asked["nobody"] > 0`:        "false",
+		`asked["gemini"] == 3`:       "true",
+		"p99_alert_ms > 100":         "false",
+		`slowest_stage == ""`:        "true",
+		"lsot > 0":                   "refused", "cost": "refused", "lost > \"0\"": "refused", "outcomes[0].n > 0": "refused",
+	} {
+		got := "refused"
+		if c, err := ParseCondition(source); err == nil {
+			holds, err := c.Holds(f)
+			if got = fmt.Sprint(holds); err != nil {
+				got = "error"
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
+	}
+	c, err := ParseCondition("changed>0||cost>posts_refused")
+	if err != nil || !c.Mentions("changed") || !c.Mentions("posts_refused") || c.Mentions("posts") || c.Mentions("refused") {
+		t.Errorf("%v: the names in %s are not told apart", err, c)
+	}
+}
+
+// A feed can have a date slip by centuries; what JSON cannot write is no report.
+func TestHistoryRefusesImpossibleTimes(t *testing.T) {
+	for at, taken := range map[string]bool{
+		"9999-12-31T23:59:59-12:00": false, "0001-01-01T00:00:01Z": false, "1969-12-31T23:59:59Z": false,
+		"1994-05-01T09:00:00-04:00": true, "2100-01-01T00:00:00Z": true, "0001-01-01T00:00:00Z": true, // which is none
+	} {
+		var h History
+		if err := h.Read(strings.NewReader(`{"title":"a","published":"`+at+`"}`), "file"); err != nil {
+			t.Fatal(err)
+		}
+		if (len(h.Events) == 1) != taken || taken == (h.Why != nil) {
+			t.Errorf("an item of %s: %d taken, %v", at, len(h.Events), h.Why)
+		}
+	}
+}
+
+// What an interrupt left undone is no difference between two pipelines.
+func TestCompareOnlyWhatBothHadDone(t *testing.T) {
+	of := func(fates ...string) *Report {
+		r := &Report{Interrupted: true}
+		for n, fate := range fates {
+			r.Outcomes = append(r.Outcomes, Outcome{N: n, Fate: fate})
+		}
+		return r
+	}
+	c := Compare(of(Delivered, Delivered, Dropped, Delivered), of(Delivered, Unfinished, Delivered))
+	if len(c.Changes) != 1 || c.Changes[0].N != 2 || c.Items != 2 {
+		t.Errorf("of %d items changed %+v, want item 2, of the two that both had done", c.Items, c.Changes)
+	}
+	var text bytes.Buffer
+	if err := c.Text(&text, 0); err != nil || !strings.Contains(text.String(), "1 of 2 items changed") {
+		t.Errorf("%v in\n%s", err, text.String())
+	}
+}
+
+// A replay of days keeps no more readings than one of minutes, and forgets no peak.
+func TestReadingsAreThinned(t *testing.T) {
+	var all []Load
+	for i := range int64(1001) {
+		all = append(all, Load{AfterMS: i * 250, MemMB: float64(i % 100), cpu: float64(i) * .125})
+	}
+	all[777].MemMB = 500
+	got := thinned(all)
+	most := 0.0
+	for i, l := range got {
+		most = max(most, l.MemMB)
+		if l.AfterMS != int64(i)*500 || i > 0 && l.CPU != .5 {
+			t.Fatalf("reading %d: %+v, want one each 500 ms, of half a core", i, l)
+		}
+	}
+	if len(got) != 501 || most != 500 {
+		t.Errorf("%d readings, %v MB at most; want 501 and the peak of 500", len(got), most)
+	}
+}
+
+// With a million items a page must still be one that a browser can show.
+func TestPagesAreBounded(t *testing.T) {
+	const items = shownOutcomes * 3
+	a, b := &Report{From: at(0), To: at(9)}, &Report{From: at(0), To: at(9)}
+	for n := range items {
+		o := Outcome{N: n, Title: "one of very many", Fate: Delivered, VerdictMS: 1}
+		a.Outcomes = append(a.Outcomes, o)
+		o.VerdictMS, o.Alerted = 2, n%2 == 0
+		b.Outcomes = append(b.Outcomes, o)
+		b.Hits = append(b.Hits, Hit{N: n, Title: "one of very many"})
+	}
+	var one, two bytes.Buffer
+	if err := errors.Join(b.HTML(&one), Compare(a, b).HTML(&two)); err != nil {
+		t.Fatal(err)
+	}
+	for name, page := range map[string]string{"report": one.String(), "comparison": two.String()} {
+		// The items, or those changed and those delayed; and the hits.
+		rows, most := strings.Count(page, "one of very many"), 3*shownOutcomes
+		if rows < shownOutcomes || rows > most || !strings.Contains(page, fmt.Sprintf("The first %d of %d", shownOutcomes, items)) {
+			t.Errorf("the page of the %s has %d rows, want at most %d, and a word about the others", name, rows, most)
+		}
+	}
+}
+
 // Nothing on a page is fetched, and what items say is text.
 func TestPagesAskNobody(t *testing.T) {
 	const hostile = `<script src="https://evil.example/x.js"></script><img src=x onerror=alert(1)>`

@@ -123,6 +123,9 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, log *slog.Logger) (err e
 	return errors.Join(err, r.readPoison(b, own.Poison))
 }
 
+// Began reports whether anything was published.
+func (r *Run) Began() bool { return r.published > 0 }
+
 // Broker returns b, which loses its connection if the script says so.
 func (r *Run) Broker(b broker.Broker) broker.Broker {
 	if r.options.Faults == nil {
@@ -288,6 +291,10 @@ func (r *Run) rest(ctx context.Context) error {
 		if owed, after := r.Server.Owed(); owing == held && before == after {
 			r.series.queue(r.Clock.Steady(), owed, r.Server.Oldest())
 			return ctx.Err()
+		}
+		if r.options.RealModels { // it may be long until the pipeline comes to rest
+			owed, _ := r.Server.Owed()
+			r.series.queue(r.Clock.Steady(), owed, r.Server.Oldest())
 		}
 		if is := [2]uint64{before, uint64(held)}; is != was && patience > 0 { // a slow machine is no wait
 			was, moved = is, time.Now().Add(patience)

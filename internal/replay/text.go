@@ -23,7 +23,7 @@ func (r *Report) Text(w io.Writer) error {
 		fmt.Fprintf(&out, "interrupted: %d of %d items\n", f.In, f.Items)
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintf(&out, "note: %s\n", note)
+		fmt.Fprintf(&out, "note: %s\n", plain(note))
 	}
 	fmt.Fprintf(&out, "\nalerted %d · analysed %d · cached %d · unavailable %d · dropped %d (duplicates %d) · poisoned %d · parked %d · lost %d\n\n",
 		f.Alerted, f.Analysed, f.Cached, f.Unavailable, f.Dropped, f.Duplicates, f.Poisoned, f.Parked, f.Lost)

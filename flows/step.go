@@ -116,6 +116,7 @@ func (s *step) sort(chosen, out, passing []*Message, err error) []*Message {
 		}
 		out = nil
 	}
+	passing = slices.Grow(passing, len(out))
 	for _, m := range out {
 		if m == nil || !m.leave(s) {
 			s.bug(m, errIntruder)

@@ -15,20 +15,20 @@ import (
 
 var wire redisstream.DefaultMarshallerUnmarshaller
 
-// fields returns a message as the fields of an entry, in a fixed order. Most messages
-// have no metadata: there is nothing to marshal then.
-func fields(topic string, m *message.Message) ([]any, error) {
-	if len(m.Metadata) == 0 {
-		return []any{redisstream.UUIDHeaderKey, m.UUID, "metadata", []byte(nil), "payload", []byte(m.Payload)}, nil
-	}
-	values, err := wire.Marshal(topic, m)
-	if err != nil {
-		return nil, fmt.Errorf("encode message %s: %w", m.UUID, err)
+// adding returns the command that adds a message to a stream, in the wire format. Most
+// messages have no metadata: there is nothing to marshal then.
+func adding(topic string, m *message.Message) ([]any, error) {
+	var metadata any = ""
+	if len(m.Metadata) > 0 {
+		values, err := wire.Marshal(topic, m)
+		if err != nil {
+			return nil, fmt.Errorf("encode message %s: %w", m.UUID, err)
+		}
+		metadata = values["metadata"]
 	}
 	return []any{
-		redisstream.UUIDHeaderKey, values[redisstream.UUIDHeaderKey],
-		"metadata", values["metadata"],
-		"payload", values["payload"],
+		"xadd", topic, "*",
+		redisstream.UUIDHeaderKey, m.UUID, "metadata", metadata, "payload", []byte(m.Payload),
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
@@ -13,11 +14,11 @@ import (
 func FuzzDecode(f *testing.F) {
 	m := message.NewMessage("id", []byte("payload"))
 	m.Metadata.Set("key", "value")
-	good, err := fields("topic", m)
+	good, err := adding("topic", m)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add("id", string(good[3].([]byte)), "payload", "other")
+	f.Add("id", string(good[6].([]byte)), "payload", "other")
 	f.Add("", "", "", "")
 	f.Add("id", "\xc0", "", "")                     // nil
 	f.Add("id", "\xdf\xff\xff\xff\xff", "", "")     // a map of 2³² entries
@@ -41,12 +42,12 @@ func FuzzDecode(f *testing.F) {
 		m.Metadata.Set("writable", "yes")
 		delete(m.Metadata, "writable")
 		delete(m.Metadata, redisstream.UUIDHeaderKey) // refused by the wire format
-		again, err := fields("topic", m)
+		again, err := adding("topic", m)
 		if err != nil {
 			t.Fatalf("encode again: %v", err)
 		}
 		back, err := decode(map[string]any{
-			redisstream.UUIDHeaderKey: again[1], "metadata": string(again[3].([]byte)), "payload": string(again[5].([]byte)),
+			redisstream.UUIDHeaderKey: again[4], "metadata": fmt.Sprintf("%s", again[6]), "payload": string(again[8].([]byte)),
 		})
 		if err != nil || !back.Equals(m) {
 			t.Fatalf("came back as %v, %v; want %v", back, err, m)

@@ -25,13 +25,13 @@ func (p *publisher) Publish(topic string, messages ...*message.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	c := &call{topic: topic, entries: make([][]any, len(messages)), wake: make(chan bool, 1)}
+	c := &call{commands: make([][]any, len(messages)), wake: make(chan bool, 1)}
 	for i, m := range messages {
-		values, err := fields(topic, m)
+		command, err := adding(topic, m)
 		if err != nil {
 			return fmt.Errorf("publish to %s: %w", topic, err)
 		}
-		c.entries[i] = values
+		c.commands[i] = command
 	}
 	if err := p.commit.do(c); err != nil {
 		return fmt.Errorf("publish to %s: %w", topic, err)
@@ -58,10 +58,9 @@ type committer struct {
 
 // A call is one Publish.
 type call struct {
-	topic   string
-	entries [][]any
-	err     error
-	wake    chan bool // true: it is your turn to send; false: you have been sent
+	commands [][]any // that add an entry each
+	err      error
+	wake     chan bool // true: it is your turn to send; false: you have been sent
 }
 
 // pipelineSize is how many entries go in one pipeline at most, unless a single
@@ -101,8 +100,8 @@ func (c *committer) do(mine *call) error {
 // the first of them.
 func (c *committer) take() []*call {
 	n, size := 0, 0
-	for n < len(c.waiting) && (n == 0 || size+len(c.waiting[n].entries) <= pipelineSize) {
-		size += len(c.waiting[n].entries)
+	for n < len(c.waiting) && (n == 0 || size+len(c.waiting[n].commands) <= pipelineSize) {
+		size += len(c.waiting[n].commands)
 		n++
 	}
 	batch := c.waiting[:n:n]
@@ -119,13 +118,13 @@ func (c *committer) send(batch []*call) {
 	defer cancel()
 	pipe := c.client.Pipeline()
 	for _, call := range batch {
-		for _, values := range call.entries {
-			pipe.XAdd(ctx, &redis.XAddArgs{Stream: call.topic, Values: values})
+		for _, command := range call.commands {
+			_ = pipe.Process(ctx, redis.NewStringCmd(ctx, command...)) // queued
 		}
 	}
 	results, err := pipe.Exec(ctx)
 	for _, call := range batch {
-		for range call.entries {
+		for range call.commands {
 			if len(results) == 0 {
 				call.err = errors.Join(err, errors.New("no reply"))
 				break

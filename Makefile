@@ -17,7 +17,7 @@ run: ## play the shipped sample through pipeline.yaml: no service, no key, no ne
 	go run ./cmd/pipeline demo
 
 build: ## build the static binary into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/pipeline
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/pipeline
 
 test: fmt race cross ## everything CI checks: format, vet, tests with races on real services, other platforms
 

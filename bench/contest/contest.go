@@ -119,11 +119,11 @@ func (p *Process) PeakMB() float64 {
 	return 0
 }
 
-// Build builds a program of the repository into folder. module is the folder of its
-// go.mod.
+// Build builds a program of the repository into folder, as a release is built. module is
+// the folder of its go.mod.
 func Build(ctx context.Context, folder, module, pkg, name string) (string, error) {
 	path := filepath.Join(folder, name)
-	build := exec.CommandContext(ctx, "go", "build", "-C", module, "-o", path, pkg)
+	build := exec.CommandContext(ctx, "go", "build", "-C", module, "-trimpath", "-ldflags=-s -w", "-o", path, pkg)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
 	}

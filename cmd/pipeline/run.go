@@ -60,5 +60,6 @@ func (a *app) execute(ctx context.Context, plan *flows.Plan, r *resources) (e *f
 	defer metrics.Registry.Unregister(c)
 	stop := serve(ctx, r.http, e, r.log, a.redact)
 	defer stop()
+	go thrift(ctx)
 	return e, r.operate(ctx, e)
 }

@@ -43,7 +43,7 @@ func Tickers(text string) []string {
 // Capitals alone are never a ticker. A listing elsewhere is never a US one:
 // "TSX: BGI.UN" is not BGI, and neither is "$BGI.UN".
 func Mentions(text string) []Mention {
-	text = spaces.Replace(cut(text, 64<<10))
+	text = plainSpaces(cut(text, 64<<10))
 	var found []Mention
 	add := func(symbol, from string) {
 		if symbol != "" && len(found) < 100 && !slices.ContainsFunc(found, func(m Mention) bool { return m.Symbol == symbol }) {
@@ -70,32 +70,11 @@ func Mentions(text string) []Mention {
 // spaces that do not break a line are spaces.
 var spaces = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2007", " ")
 
-const (
-	gap = `\s*`
-
-	usExchange = `(?:NASDAQ(?:[- ]?(?:GS|GM|CM|CMS|NM|NGS|Global Select(?: Market)?|Global Market|Capital Market|Stock Market))?` +
-		`|NYSE(?:[- ]?(?:American|MKT|Arca|Amex|Texas|National))?|New York Stock Exchange|AMEX` +
-		`|(?:Other )?OTC(?:[- ]?(?:QB|QX|ID|PK|BB|Pink|Pink Sheets|Markets(?: Group)?|MKTS|Link))?|Pink Sheets|CBOE(?: BZX)?|BATS)`
-
-	// foreignExchange matters only where it shares a colon with an American one.
-	foreignExchange = `(?:TSX(?:[- ]?V(?:enture)?)?|TSE|CSE|NEO|Cboe Canada|ASX|LSE|AIM|HKEX|SEHK|FRA|FSE|FWB|Frankfurt|XETRA|Euronext(?: [A-Z][a-z]+)?|TASE|SIX|JSE|NSE|BSE|SGX|BMV|BVL|NZX|OSE|Toronto)`
-
-	join = gap + `(?:/|,|&|\||and)` + gap
-)
-
-// exchange is an American exchange, alone or in a row with others, at the end of a text.
-var exchange = regexp.MustCompile(`(?i:\b` + usExchange + `(?:` + join + `(?:` + usExchange + `|` + foreignExchange + `))*(?: (?:ticker )?symbol| ticker)?` + gap + `$)`)
-
-// exchangeBefore returns where the exchanges named right before text[at:] begin. It looks
-// back only as far as a long row of them, which makes it cheap: colons are rare.
-func exchangeBefore(text string, at int) (start int, ok bool) {
-	const longest = 120
-	from := max(0, at-longest)
-	loc := exchange.FindStringIndex(text[from:at])
-	if loc == nil {
-		return 0, false
+func plainSpaces(text string) string {
+	if !strings.Contains(text, "\u00a0") && !strings.Contains(text, "\u202f") && !strings.Contains(text, "\u2007") {
+		return text // as most are; a Replacer looks at each byte
 	}
-	return from + loc[0], true
+	return spaces.Replace(text)
 }
 
 // listed reads the symbols behind the colon at text[start:colon]. Several count only
@@ -105,8 +84,10 @@ func listed(text string, start, colon int, add func(string)) {
 	rest := text[colon:]
 	for first := true; ; first = false {
 		symbol, after := readSymbol(strings.TrimPrefix(strings.TrimLeftFunc(rest, blank), "$"))
-		if class := spacedClass.FindString(after); bracketed && symbol != "" && class != "" {
-			symbol, after = symbol+"."+strings.ReplaceAll(class, " ", ""), after[len(class):]
+		if bracketed && symbol != "" && strings.HasPrefix(after, " ") {
+			if class := spacedClass.FindString(after); class != "" {
+				symbol, after = symbol+"."+strings.ReplaceAll(class, " ", ""), after[len(class):]
+			}
 		}
 		next := strings.TrimLeftFunc(after, blank)
 		switch {

@@ -10,7 +10,9 @@ import (
 // Awaitable returns m with what it takes to wait for its Ack or Nack.
 func Awaitable(m *message.Message) *message.Message {
 	n := message.NewMessage(m.UUID, m.Payload)
-	n.Metadata = m.Metadata
+	if m.Metadata != nil {
+		n.Metadata = m.Metadata
+	}
 	return n
 }
 

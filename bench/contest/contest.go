@@ -104,21 +104,6 @@ func (p *Process) CPU() time.Duration {
 	return time.Duration(user+system) * time.Second / ticks
 }
 
-// PeakMB is the most memory that was resident so far; zero where there is no /proc.
-func (p *Process) PeakMB() float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmHWM:" {
-			kb, _ := strconv.Atoi(f[1])
-			return float64(kb) / 1024
-		}
-	}
-	return 0
-}
-
 // Build builds a program of the repository into folder, as a release is built. module is
 // the folder of its go.mod.
 func Build(ctx context.Context, folder, module, pkg, name string) (string, error) {

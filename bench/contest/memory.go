@@ -40,6 +40,9 @@ func (p *Process) Memory() (m Memory) {
 	return m
 }
 
+// PeakMB is the most memory that was resident so far; zero where there is no /proc.
+func (p *Process) PeakMB() float64 { return p.Memory().Peak }
+
 // Terminate asks the process to end, as an init does, and returns how long that took. Any
 // exit code but 0 is an error.
 func (p *Process) Terminate(limit time.Duration) (time.Duration, error) {

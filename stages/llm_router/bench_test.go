@@ -271,3 +271,28 @@ func BenchmarkConcurrency(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkBatch is what the stage itself needs for five items, with a model that answers at
+// once.
+func BenchmarkBatch(b *testing.B) {
+	f := free("free")
+	text := llmtest.Verdict("Acme wins contract")
+	f.answer = func(llm.Request) string { return text }
+	r := routerOf(b, newPlace(b, nil, nil), func(c *Config) { c.Rules = Defaults.Rules }, f)
+	ask(b, r, -1)
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		batch := make([]*flows.Message, 5)
+		for i := range batch {
+			n++
+			batch[i] = flows.NewMessage(strconv.Itoa(n), &news.Item{
+				Key: strconv.Itoa(n), Source: "wire", Tickers: []string{"ACME"}, Title: "Acme wins contract " + strconv.Itoa(n),
+				Summary: "The contract is the largest that the company has signed so far.",
+			})
+		}
+		if out, err := r.Process(b.Context(), batch); err != nil || len(out) != 5 || !batch[4].Item.Analysis.Done() {
+			b.Fatal(err, len(out), batch[4].Outcome())
+		}
+	}
+}

@@ -3,6 +3,7 @@ package llmtest
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -52,10 +53,12 @@ func ItemOf(prompt string) string {
 // below, else neutral; confidence is 0.4 with a tenth for each word found, to 0.9.
 func Verdict(text string) string {
 	words := make(map[string]bool)
-	for _, w := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+	for w := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool {
 		return !unicode.IsLetter(r) && r != '-'
 	}) {
-		words[w] = true
+		if keywords[w] {
+			words[w] = true
+		}
 	}
 	found, sum := []string{}, 0
 	count := func(list []string, sign int) {
@@ -83,17 +86,38 @@ func Verdict(text string) string {
 	if math.Abs(score) >= 0.6 {
 		urgency = "high"
 	}
-	return encode(map[string]any{
-		"reasoning":   reasoning,
-		"direction":   direction,
-		"score":       math.Round(score*100) / 100,
-		"confidence":  min(0.9, 0.4+0.1*float64(len(found))),
-		"catalysts":   found,
-		"key_figures": []string{},
-		"risk":        "medium",
-		"urgency":     urgency,
-		"horizon":     "days",
+	return encode(verdict{
+		Reasoning:  reasoning,
+		Direction:  direction,
+		Score:      math.Round(score*100) / 100,
+		Confidence: min(0.9, 0.4+0.1*float64(len(found))),
+		Catalysts:  found,
+		KeyFigures: []string{},
+		Risk:       "medium",
+		Urgency:    urgency,
+		Horizon:    "days",
 	})
+}
+
+var keywords = func() map[string]bool {
+	all := make(map[string]bool)
+	for _, w := range slices.Concat(Bullish, Bearish) {
+		all[w] = true
+	}
+	return all
+}()
+
+// verdict has its fields in the order of their names: what was recorded stays the same.
+type verdict struct {
+	Catalysts  []string `json:"catalysts"`
+	Confidence float64  `json:"confidence"`
+	Direction  string   `json:"direction"`
+	Horizon    string   `json:"horizon"`
+	KeyFigures []string `json:"key_figures"`
+	Reasoning  string   `json:"reasoning"`
+	Risk       string   `json:"risk"`
+	Score      float64  `json:"score"`
+	Urgency    string   `json:"urgency"`
 }
 
 func encode(v any) string {

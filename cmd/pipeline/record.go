@@ -15,6 +15,7 @@ import (
 
 	"catalyst/flows"
 	"catalyst/internal/broker"
+	"catalyst/internal/fetch"
 	"catalyst/internal/llm"
 	"catalyst/internal/news"
 	"catalyst/internal/replay"
@@ -28,7 +29,7 @@ func (a *app) recordCommand() *cobra.Command {
 		Long: "Writes what lies in a topic of the pipeline's broker, and then what is published to it, as JSON lines\n" +
 			"for `pipeline replay`, until it is interrupted. It looks and takes nothing: no group is made, no message\n" +
 			"is held up. So what all groups are done with and the broker clears away between two looks is missed:\n" +
-			"`pipeline run --record` misses nothing, and keeps the answers of models too. Secrets are removed.",
+			"`pipeline run --record` misses nothing, and keeps what feeds and models answer too. Secrets are removed.",
 		Example: "  pipeline record news.raw --out incident.jsonl\n  pipeline record news.poison --for 1s > poison.jsonl",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.recordTopic(c.Context(), args[0], file, lasts)
@@ -101,9 +102,10 @@ type tape struct {
 	redact func(string) string
 	close  func() error
 
-	mu  sync.Mutex
-	out *bufio.Writer
-	err error // the first one; nothing is written after it
+	mu    sync.Mutex
+	polls *replay.PollRecorder
+	out   *bufio.Writer
+	err   error // the first one; nothing is written after it
 }
 
 // newTape opens a file to add to; without a name it is standard output.
@@ -116,6 +118,7 @@ func (a *app) newTape(name string) (*tape, error) {
 		}
 		t.close, t.out = f.Close, bufio.NewWriter(f)
 	}
+	t.polls = replay.NewPollRecorder(t.redact)
 	return t, nil
 }
 
@@ -126,8 +129,23 @@ func (t *tape) write(r replay.Record) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.line(t.redact(string(line)))
+}
+
+// line writes a line. t.mu is held.
+func (t *tape) line(text string) {
 	if t.err == nil {
-		_, t.err = io.WriteString(t.out, t.redact(string(line))+"\n")
+		_, t.err = io.WriteString(t.out, text+"\n")
+	}
+}
+
+// fetched records an answer that a source got in a poll. Its secrets are taken out of what was
+// sent and not out of the line, where that is compressed.
+func (t *tape) fetched(source string, e fetch.Exchange) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if line, err := json.Marshal(t.polls.Record(source, e)); err == nil {
+		t.line(string(line))
 	}
 }
 
@@ -152,8 +170,8 @@ func (t *tape) stored(topic string, s broker.Stored) {
 	})
 }
 
-// record has what the sources of a plan publish, and what its models answer, written
-// to a file, a second late at most. It returns what ends that.
+// record has what the sources of a plan are answered and publish, and what its models answer,
+// written to a file, a second late at most. It returns what ends that.
 func (a *app) record(plan *flows.Plan, r *resources, name string) (end func() error, err error) {
 	log, err := a.logger()
 	if err != nil {
@@ -170,7 +188,7 @@ func (a *app) record(plan *flows.Plan, r *resources, name string) (end func() er
 			if err != nil {
 				return nil, err
 			}
-			return taped(s, t, plan.Topic), nil
+			return taped(s, t, plan.Topic, spec.Name), nil
 		}
 	}
 	r.tape = t
@@ -192,16 +210,18 @@ func (a *app) record(plan *flows.Plan, r *resources, name string) (end func() er
 	return func() error { close(stop); <-stopped; return t.Close() }, nil
 }
 
-// A tapedSource records what another publishes, once that is durable.
+// A tapedSource records what another is answered when it polls, and what it publishes, once
+// that is durable.
 type tapedSource struct {
 	flows.Source
 	tape  *tape
 	topic string
+	name  string
 }
 
 // taped keeps what else s can do.
-func taped(s flows.Source, t *tape, topic string) flows.Source {
-	own := tapedSource{s, t, topic}
+func taped(s flows.Source, t *tape, topic, name string) flows.Source {
+	own := tapedSource{s, t, topic, name}
 	if w, ok := s.(flows.Witness); ok {
 		return struct {
 			tapedSource
@@ -212,13 +232,14 @@ func taped(s flows.Source, t *tape, topic string) flows.Source {
 }
 
 func (s tapedSource) Run(ctx context.Context, publish flows.Publish) error {
+	ctx = fetch.Listen(ctx, func(e fetch.Exchange) { s.tape.fetched(s.name, e) })
 	return s.Source.Run(ctx, func(ctx context.Context, messages ...*flows.Message) error {
 		if err := publish(ctx, messages...); err != nil {
 			return err
 		}
 		for _, m := range messages {
 			if payload, err := news.Encode(m.Item); err == nil {
-				s.tape.write(replay.Record{Kind: replay.KindItem, At: m.Item.Received, Topic: s.topic, ID: m.ID, Meta: m.Meta, Item: payload})
+				s.tape.write(replay.Record{Kind: replay.KindItem, At: m.Item.Received, Source: s.name, Topic: s.topic, ID: m.ID, Meta: m.Meta, Item: payload})
 			}
 		}
 		return nil

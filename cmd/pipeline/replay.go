@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,7 @@ type replayOptions struct {
 	errors              float64
 	fetch               bool
 	topic, from, to     string
-	poison              bool
+	poison, polls       bool
 	compare, failIf     string
 	json, html, effects string
 	most                int
@@ -42,8 +43,8 @@ func (a *app) replayCommand() *cobra.Command {
 		Use: "replay [FILE…]", Short: "Run the pipeline on history, at any speed, and report",
 		Long: "Feeds history through pipeline.yaml, in the time of what is replayed: windows, times to live, days and\n" +
 			"batches are as they were. FILE holds items as JSON lines, or what `pipeline record` wrote; - is standard\n" +
-			"input. --topic and --poison read from the pipeline's own broker and take nothing from it. Topics, stores\n" +
-			"and budgets are the replay's own. Nothing is posted and no model is asked unless --sinks or --llm say so.\n\n" +
+			"input. Where it holds what feeds answered, sources read that again. --topic and --poison read from the\n" +
+			"pipeline's own broker and take nothing from it. Topics, stores and budgets are the replay's own. Nothing is posted and no model is asked unless --sinks or --llm say so.\n\n" +
 			"The same history, seed and file give the same outcomes at every speed. The first interrupt ends the replay\n" +
 			"in order and prints the report of what was done. With --fail-if it exits with 1 if the condition holds.",
 		Example: "  pipeline replay examples/sample.jsonl\n" +
@@ -62,6 +63,7 @@ func (a *app) replayCommand() *cobra.Command {
 	f.Float64Var(&o.errors, "llm-errors", 0, "share of made-up calls that give no answer of use, 0 to 1")
 	f.BoolVar(&o.fetch, "fetch", false, "let fetch_filing ask EDGAR; otherwise items pass it by")
 	f.StringVar(&o.topic, "topic", "", "replay what lies in this topic")
+	f.BoolVar(&o.polls, "polls", true, "have sources poll again, on what feeds answered when that is recorded; =false replays the items they found then")
 	f.BoolVar(&o.poison, "poison", false, "replay what lies in the poison topic")
 	f.StringVar(&o.from, "from", "", "begin here: a time, how long ago (2h), or with --topic a position")
 	f.StringVar(&o.to, "to", "", "end before this time, or with this position")
@@ -98,8 +100,8 @@ func (a *app) replay(ctx context.Context, o replayOptions, files []string) (err 
 	if err != nil {
 		return err
 	}
-	if len(h.Events) == 0 {
-		return errors.Join(usage("there is nothing to replay: no item was found"), h.Why)
+	if h.Empty() {
+		return errors.Join(usage("there is nothing to replay: no item and no poll was found"), h.Why)
 	}
 	if o.llm == "recorded" && len(h.Answers) == 0 {
 		return usage("--llm recorded: the history has no answers of models; `pipeline run --record FILE` keeps them")
@@ -234,6 +236,10 @@ func (a *app) replayOne(ctx context.Context, o replayOptions, file string, env f
 	if r.log, err = a.logger(); err != nil {
 		return nil, err
 	}
+	h, notes := h.For(sourceNames(plan))
+	if h.Empty() {
+		return nil, usage("%s has none of the sources whose polls were recorded: %s", file, strings.Join(notes, "; "))
+	}
 	if o.script != nil {
 		if h, o.faults, err = o.script.Over(h); err != nil {
 			return nil, usageError{fmt.Errorf("%s: %w", o.fault, err)}
@@ -247,8 +253,12 @@ func (a *app) replayOne(ctx context.Context, o replayOptions, file string, env f
 	defer func() { err = errors.Join(err, stand.close()) }()
 	run := replay.New(h, replay.Options{
 		Speed: speed, RealSink: sinks, Faults: o.faults, RealModels: o.llm == "real", Shown: effects.shown(file), Progress: bar.show,
+		Redact: a.redact,
 	})
-	notes := r.isolate(plan, run, folder, o)
+	notes = append(notes, r.isolate(plan, run, folder, o)...)
+	if err := offline(plan, folder); err != nil {
+		return nil, err
+	}
 	if o.faults != nil {
 		r.lost = o.faults.Lost
 	}
@@ -266,7 +276,7 @@ func (a *app) replayOne(ctx context.Context, o replayOptions, file string, env f
 	stand.fill(&rep.Figures)
 	rep.File, rep.Pipeline, rep.Seed, rep.Models, rep.Sinks = file, plan.Name, o.seed, o.llm, o.sinks
 	if h.Rejected > 0 {
-		notes = append(notes, fmt.Sprintf("%d lines are no items, the first one: %v", h.Rejected, h.Why))
+		notes = append(notes, fmt.Sprintf("%d lines are no records, the first one: %v", h.Rejected, h.Why))
 	}
 	rep.Notes = notes
 	return rep, done

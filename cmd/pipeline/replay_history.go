@@ -35,6 +35,9 @@ func (a *app) history(ctx context.Context, o replayOptions, files []string, env 
 			return nil, err
 		}
 	}
+	if !o.polls {
+		h.WithoutPolls()
+	}
 	h.Sort()
 	h.Between(fromTime, toTime)
 	return h, nil

@@ -35,7 +35,7 @@ func (a *app) runCommand() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&record, "record", "", "add what sources publish and models answer to this file, for pipeline replay")
+	c.Flags().StringVar(&record, "record", "", "add what feeds answer, sources publish and models answer to this file, for pipeline replay")
 	return c
 }
 

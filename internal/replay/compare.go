@@ -22,17 +22,29 @@ type Comparison struct {
 // A Change is an item of which the two made something different.
 type Change struct {
 	N    int      `json:"n"`
-	What []string `json:"what"` // alerted, fate, verdict, provider, cost, delay
+	What []string `json:"what"` // there, alerted, fate, verdict, provider, cost, delay
 	A    Outcome  `json:"a"`
 	B    Outcome  `json:"b"`
+}
+
+// Item is the outcome of the first of the two that has the item.
+func (c Change) Item() Outcome {
+	if c.A.Fate == "" {
+		return c.B
+	}
+	return c.A
 }
 
 // Compare compares the reports of one history. Where one of them was interrupted, only
 // what both had done is compared.
 func Compare(a, b *Report) *Comparison {
 	c := &Comparison{A: a, B: b}
-	for n := range min(len(a.Outcomes), len(b.Outcomes)) {
-		x, y := a.Outcomes[n], b.Outcomes[n]
+	for _, both := range pairs(a, b) {
+		x, y := both[0], both[1]
+		n := x.N
+		if x.Fate == "" {
+			n = y.N
+		}
 		if x.Fate == Unfinished || y.Fate == Unfinished {
 			continue
 		}
@@ -49,7 +61,52 @@ func Compare(a, b *Report) *Comparison {
 	return c
 }
 
+// pairs are the outcomes of the same item. Items of one history have the same numbers; but
+// sources that poll again may not find the same ones, so with polls it is the key, and how often it
+// had come, that tells. An item that only one of them has stands beside a zero Outcome.
+func pairs(a, b *Report) (all [][2]Outcome) {
+	if len(a.Polls)+len(b.Polls) == 0 {
+		for n := range min(len(a.Outcomes), len(b.Outcomes)) {
+			all = append(all, [2]Outcome{a.Outcomes[n], b.Outcomes[n]})
+		}
+		return all
+	}
+	type turn struct {
+		source, key string
+		n           int
+	}
+	turns := func(outcomes []Outcome) (which []turn) {
+		times := map[turn]int{}
+		for _, o := range outcomes {
+			t := turn{o.Source, o.Key, 0}
+			times[t]++
+			t.n = times[t]
+			which = append(which, t)
+		}
+		return which
+	}
+	place := map[turn]int{}
+	for n, t := range turns(a.Outcomes) {
+		place[t] = n
+		all = append(all, [2]Outcome{a.Outcomes[n], {}})
+	}
+	for n, t := range turns(b.Outcomes) {
+		if at, both := place[t]; both {
+			all[at][1] = b.Outcomes[n]
+		} else {
+			all = append(all, [2]Outcome{{}, b.Outcomes[n]})
+		}
+	}
+	if !a.Interrupted && !b.Interrupted {
+		return all
+	}
+	return slices.DeleteFunc(all, func(p [2]Outcome) bool { return p[0].Fate == "" || p[1].Fate == "" })
+}
+
 func differences(a, b Outcome) (what []string) {
+	if a.Fate == "" || b.Fate == "" {
+		return []string{"there"}
+	}
 	for _, d := range []struct {
 		word   string
 		differ bool
@@ -83,7 +140,7 @@ func (c *Comparison) Text(w io.Writer, most int) error {
 		table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "ITEM\tTIME\tA\tB\tTITLE")
 		for _, ch := range bounded(c.Changes, most) {
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", ch.N, ch.A.At.Format("2006-01-02 15:04:05"), brief(ch.A), brief(ch.B), plain(clip(ch.A.Title, 60)))
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", ch.N, ch.Item().At.Format("2006-01-02 15:04:05"), brief(ch.A), brief(ch.B), plain(clip(ch.Item().Title, 60)))
 		}
 		table.Flush()
 		if left := len(c.Changes) - len(bounded(c.Changes, most)); left > 0 {
@@ -110,6 +167,9 @@ func bounded(changes []Change, most int) []Change {
 
 // brief is an outcome in a few words.
 func brief(o Outcome) string {
+	if o.Fate == "" {
+		return "not there"
+	}
 	if o.Fate != Delivered {
 		return strings.TrimSpace(o.Fate + " by " + cmp.Or(o.Stage, "nobody"))
 	}

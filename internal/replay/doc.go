@@ -10,6 +10,13 @@
 // when an item is published in the time of day, and nothing else: what becomes of
 // the items is the same at every speed, and the same each time.
 //
+// # Polls
+//
+// Where a recording has what sources were answered when they polled, the sources themselves
+// do those polls again: their requests are answered from the recording by way of package
+// fetch, which has no network then. Recorded time decides when they poll; what they
+// make of the answers is theirs.
+//
 // # What is not as it was
 //
 // An answer of a model that is made up or recorded takes no time of the clock: its

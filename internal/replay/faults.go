@@ -44,7 +44,8 @@ func (s Start) start(h *History) (time.Time, error) {
 	if s.Item > 0 {
 		return h.Events[s.Item-1].At, nil
 	}
-	return h.Events[0].At.Add(s.At), nil
+	first, _ := h.Span()
+	return first.Add(s.At), nil
 }
 
 // afterwards is how long a fault without an end lasts after the last item. It ends, because
@@ -54,7 +55,8 @@ const afterwards = 24 * time.Hour
 // span is the time of a Span in a history.
 func (s Span) span(h *History) (span, error) {
 	from, err := s.start(h)
-	to := h.Events[len(h.Events)-1].At.Add(afterwards)
+	_, last := h.Span()
+	to := last.Add(afterwards)
 	if s.For > 0 {
 		to = from.Add(s.For)
 	}
@@ -69,7 +71,9 @@ func (s *Script) Over(h *History) (*History, *Faults, error) {
 		return nil, nil, err
 	}
 	// Spans without an end count from the last item, made up or not.
-	f := &Faults{script: s, calls: map[call]int{}, now: func() time.Time { return more.Events[0].At }}
+	first, last := more.Span()
+	_, given := h.Span()
+	f := &Faults{script: s, calls: map[call]int{}, now: func() time.Time { return first }}
 	for i, fault := range s.Faults {
 		var when span
 		var err error
@@ -95,8 +99,8 @@ func (s *Script) Over(h *History) (*History, *Faults, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("fault %d: %w", i+1, err)
 		}
-		if end := h.Events[len(h.Events)-1].At.Add(afterwards); when.to.Equal(end) {
-			when.to = more.Events[len(more.Events)-1].At.Add(afterwards)
+		if when.to.Equal(given.Add(afterwards)) {
+			when.to = last.Add(afterwards)
 		}
 		f.spans = append(f.spans, when)
 	}

@@ -11,7 +11,7 @@ import (
 
 // madeUp returns h with the items that floods and repeats add.
 func (s *Script) madeUp(h *History) (*History, error) {
-	if len(h.Events) == 0 {
+	if h.Empty() {
 		return nil, fmt.Errorf("a script needs a history to be laid over")
 	}
 	more := *h
@@ -97,7 +97,7 @@ func (r *Repeat) events(h, all *History, fault int) (again []Event, _ error) {
 		return nil, err
 	}
 	if r.For == 0 {
-		when.to = all.Events[len(all.Events)-1].At
+		_, when.to = all.Span()
 	}
 	n := 0
 	for n < len(all.Events) && !all.Events[n].At.After(when.from) {

@@ -3,6 +3,7 @@ package replay
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 // A Record is one line of a recording. A line that is an item and nothing else is
 // history too.
 type Record struct {
-	Kind string    `json:"record"` // item or answer
-	At   time.Time `json:"at"`
+	Kind   string    `json:"record"` // item, answer or poll
+	At     time.Time `json:"at"`
+	Source string    `json:"source,omitempty"` // name of the component that published the item, or polled
 
 	// Of an item.
 	Topic string            `json:"topic,omitempty"`
@@ -26,17 +28,22 @@ type Record struct {
 	Item  json.RawMessage   `json:"item,omitempty"`
 
 	*Answer
+
+	// Of a poll.
+	Fetched *Fetched `json:"poll,omitempty"`
 }
 
 // The kinds of records.
 const (
 	KindItem   = "item"
 	KindAnswer = "answer"
+	KindPoll   = "poll"
 )
 
 // An Event is an item and when it came.
 type Event struct {
 	At      time.Time
+	source  string // that published it, or else that of the item
 	payload []byte // JSON: a million items should fit into memory
 	poll    int    // events of one poll come at once; 0 comes alone
 }
@@ -55,9 +62,33 @@ func (e Event) Item() (*news.Item, error) {
 // History is what is replayed.
 type History struct {
 	Events   []Event
+	Looks    []*Look
 	Answers  []Record // of models, in the order recorded
-	Rejected int      // lines that are neither
+	Rejected int      // lines that are none of these
 	Why      error    // of the first of them
+
+	looks  map[lookKey]*Look
+	bodies bodies
+	before map[question]*answer // what was last fetched before all Looks
+}
+
+// Empty reports whether there is nothing to replay.
+func (h *History) Empty() bool { return len(h.Events)+len(h.Looks) == 0 }
+
+// Span is the time of the first and of the last that is replayed. The history must be
+// sorted; of one that is empty it is 1970.
+func (h *History) Span() (first, last time.Time) {
+	var times []time.Time
+	if n := len(h.Events); n > 0 {
+		times = append(times, h.Events[0].At, h.Events[n-1].At)
+	}
+	if n := len(h.Looks); n > 0 {
+		times = append(times, h.Looks[0].At, h.Looks[n-1].At)
+	}
+	if len(times) == 0 {
+		return time.Unix(0, 0), time.Unix(0, 0)
+	}
+	return slices.MinFunc(times, time.Time.Compare), slices.MaxFunc(times, time.Time.Compare)
 }
 
 // maxLine bounds a line: a message has at most a megabyte, and a record a little more.
@@ -121,7 +152,14 @@ func (h *History) line(text []byte) error {
 	}
 	switch r.Kind {
 	case KindItem:
-		return h.Add(r.At, time.Time{}, r.Item)
+		if err := h.Add(r.At, time.Time{}, r.Item); err != nil {
+			return err
+		}
+		e := &h.Events[len(h.Events)-1]
+		e.source = cmp.Or(r.Source, e.source)
+		return nil
+	case KindPoll:
+		return h.look(r)
 	case KindAnswer:
 		if r.Answer == nil || r.Answer.Prompt == "" {
 			return errors.New("the answer has no prompt")
@@ -150,7 +188,7 @@ func (h *History) Add(at, otherwise time.Time, payload []byte) error {
 	if !at.IsZero() && (at.Before(earliest) || at.After(latest)) {
 		return fmt.Errorf("came at %v, which no news did", at)
 	}
-	h.Events = append(h.Events, Event{At: at.UTC(), payload: payload})
+	h.Events = append(h.Events, Event{At: at.UTC(), source: item.Source, payload: payload})
 	return nil
 }
 
@@ -170,6 +208,7 @@ func (h *History) Sort() {
 		}
 	}
 	slices.SortStableFunc(h.Events, func(a, b Event) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(h.Looks, func(a, b *Look) int { return a.At.Compare(b.At) })
 }
 
 func (h *History) firstTime() time.Time {
@@ -181,9 +220,18 @@ func (h *History) firstTime() time.Time {
 	return time.Unix(0, 0).UTC()
 }
 
-// Between leaves only what came in [from, to); a zero time is no bound.
+// Between leaves only what came in [from, to), of a history that is sorted; a zero time is no
+// bound.
 func (h *History) Between(from, to time.Time) {
-	h.Events = slices.DeleteFunc(h.Events, func(e Event) bool {
-		return !from.IsZero() && e.At.Before(from) || !to.IsZero() && !e.At.Before(to)
+	outside := func(at time.Time) bool {
+		return !from.IsZero() && at.Before(from) || !to.IsZero() && !at.Before(to)
+	}
+	h.Events = slices.DeleteFunc(h.Events, func(e Event) bool { return outside(e.At) })
+	h.before = map[question]*answer{}
+	h.Looks = slices.DeleteFunc(h.Looks, func(l *Look) bool {
+		if l.At.Before(from) {
+			l.known(h.before)
+		}
+		return outside(l.At)
 	})
 }

@@ -29,6 +29,7 @@ type Report struct {
 	Notes       []string  `json:"notes,omitempty"`
 
 	Figures   Figures   `json:"figures"`
+	Polls     []Polled  `json:"polls,omitempty"` // by source
 	Stages    []Stage   `json:"stages"`
 	Providers []Use     `json:"providers"`
 	Hits      []Hit     `json:"cache_hits"`
@@ -39,9 +40,14 @@ type Report struct {
 
 // Figures are what --fail-if can ask about.
 type Figures struct {
-	Items       int     `json:"items" expr:"items"`           // of the history
-	In          int     `json:"published" expr:"published"`   // published
-	Rejected    int     `json:"rejected" expr:"rejected"`     // lines of the history that were none
+	Items          int `json:"items" expr:"items"`                     // of the history, and of its polls
+	In             int `json:"published" expr:"published"`             // published
+	Rejected       int `json:"rejected" expr:"rejected"`               // lines of the history that were none
+	Polls          int `json:"polls" expr:"polls"`                     // of sources, that were recorded
+	PollsUnchanged int `json:"polls_unchanged" expr:"polls_unchanged"` // of them, that were told that nothing has changed
+	PollsFailed    int `json:"polls_failed" expr:"polls_failed"`       // of them, that failed at least in part
+	PollsMalformed int `json:"polls_malformed" expr:"polls_malformed"` // of these, because the answer could not be read
+
 	Delivered   int     `json:"delivered" expr:"delivered"`   // to the end
 	Dropped     int     `json:"dropped" expr:"dropped"`       // for a reason
 	Duplicates  int     `json:"duplicates" expr:"duplicates"` // of the dropped
@@ -121,11 +127,17 @@ type Hit struct {
 // Report sums the run up; calls is where its costs were booked.
 func (r *Run) Report(calls *Calls) *Report {
 	rep := &Report{Speed: r.options.Speed, Interrupted: r.interrupted, Load: r.load}
-	if n := len(r.history.Events); n > 0 {
-		rep.From, rep.To = r.history.Events[0].At, r.history.Events[n-1].At
-	}
+	rep.From, rep.To = r.history.Span()
 	f := &rep.Figures
 	f.Items, f.In, f.Rejected = len(r.history.Events), r.published, r.history.Rejected
+	rep.Polls = r.player.report()
+	for _, p := range rep.Polls {
+		f.Items += p.Items
+		f.Polls += p.Polls
+		f.PollsFailed += p.Failed
+		f.PollsMalformed += p.Malformed
+		f.PollsUnchanged += p.Results["not_modified"]
+	}
 	rep.Stages = stages(r.steps)
 	f.Slowest = slowest(rep.Stages)
 

@@ -13,6 +13,7 @@ import (
 	"catalyst/internal/broker"
 	"catalyst/internal/broker/memory"
 	"catalyst/internal/intake"
+	"catalyst/internal/news"
 )
 
 // Options say how history is replayed.
@@ -30,13 +31,16 @@ type Options struct {
 	// Shown, if not nil, is told of each message that a sink was given, from several
 	// goroutines.
 	Shown func(sink string, announced bool, m *flows.Message)
+	// Redact takes secrets out of addresses, as it did when they were recorded; nil takes
+	// none.
+	Redact func(string) string
 	// Progress, if not nil, is told after every item how far the replay is.
 	Progress func(Progress)
 }
 
 // Progress is how far a replay is.
 type Progress struct {
-	Done, Total int
+	Done, Total int           // items and polls of the history
 	At          time.Time     // where the clock stands
 	Lag         time.Duration // behind the speed that was asked for
 	Took        time.Duration
@@ -54,9 +58,11 @@ type Run struct {
 	options Options
 	history *History
 	tracker *Tracker
+	player  *player
 	wake    chan struct{} // something may have come to rest
 
 	inFlight    int // of one segment
+	done        int // of the history
 	published   int
 	back        time.Time // when the connection to the broker was last there again
 	series      *series
@@ -71,10 +77,8 @@ type Run struct {
 // New prepares a replay of history, which must be sorted.
 func New(h *History, o Options) *Run {
 	r := &Run{options: o, history: h, wake: make(chan struct{}, 1), Server: memory.NewServer()}
-	first, last := time.Unix(0, 0), time.Unix(0, 0)
-	if n := len(h.Events); n > 0 {
-		first, last = h.Events[0].At, h.Events[n-1].At
-	}
+	first, last := h.Span()
+	r.player = newPlayer(h, o.Redact)
 	r.Clock = NewClock(first, r.rouse)
 	r.series = newSeries(first, last)
 	r.Server.Now, r.Server.Changed = r.Clock.Steady, r.rouse
@@ -99,7 +103,7 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, log *slog.Logger) (err e
 	own := *plan
 	own.Clock, own.Settled = r.Clock, r.tracker.settled
 	own.Sources = []flows.Spec[flows.Source]{{Name: "replay", Kind: flows.SourceKind{
-		Name: "replay", New: func(*flows.Build, any) (flows.Source, error) { return r, nil },
+		Name: "replay", New: func(b *flows.Build, _ any) (flows.Source, error) { return r, r.player.build(b, plan.Sources) },
 	}}}
 	own.Sinks = slices.Clone(plan.Sinks)
 	for i, spec := range own.Sinks {
@@ -108,7 +112,7 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, log *slog.Logger) (err e
 	r.inFlight = cmp.Or(own.Engine.InFlight, flows.DefaultEngineConfig.InFlight)
 	r.tracker.final = own.Segments[len(own.Segments)-1].Topic
 	b := r.Server.Broker()
-	defer func() { err = errors.Join(err, b.Close()) }()
+	defer func() { err = errors.Join(err, r.player.close(), b.Close()) }()
 	e, err := flows.New(&own, r.Broker(b), log)
 	if err != nil {
 		return err
@@ -157,10 +161,18 @@ func (r *Run) readPoison(b *memory.Broker, topic string) error {
 // brought at once.
 func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
 	began, first := time.Now(), r.Clock.Steady()
-	for rest := r.history.Events; len(rest) > 0; {
+	looks := r.history.Looks
+	for rest := r.history.Events; len(rest)+len(looks) > 0; {
 		var poll []Event
-		poll, rest = nextPoll(rest)
-		at := poll[0].At
+		var look *Look
+		var at time.Time
+		if len(looks) > 0 && (len(rest) == 0 || looks[0].At.Before(rest[0].At)) {
+			look, looks = looks[0], looks[1:]
+			at = look.At
+		} else {
+			poll, rest = nextPoll(rest)
+			at = poll[0].At
+		}
 		if err := r.turn(ctx, at, began, first); err != nil {
 			return err
 		}
@@ -172,9 +184,15 @@ func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
 		if err := r.reconnect(ctx, began, first); err != nil {
 			return err
 		}
-		if err := r.publish(ctx, poll, publish); err != nil {
+		if look != nil {
+			err = r.look(ctx, look, publish)
+		} else {
+			err = r.publish(ctx, poll, publish)
+		}
+		if err != nil {
 			return err
 		}
+		r.done += max(1, len(poll))
 		if err := r.rest(ctx); err != nil {
 			return err
 		}
@@ -261,18 +279,34 @@ func (r *Run) publish(ctx context.Context, events []Event, publish flows.Publish
 			}
 			item.Received = e.At.Add(ahead)
 			intake.Prepare(item, "replay")
-			arrived := r.Clock.Steady()
-			if e.At.Before(r.back) { // it had to wait for the broker
-				arrived = e.At
-			}
-			messages = append(messages, flows.NewMessage(r.tracker.begin(item, e.At, arrived), item))
-			r.published++
+			messages = append(messages, flows.NewMessage(r.begin(item, e.At), item))
 		}
 		if err := publish(ctx, messages...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// begin returns the ID under which an item is published that came at a time.
+func (r *Run) begin(item *news.Item, at time.Time) string {
+	arrived := r.Clock.Steady()
+	if at.Before(r.back) { // it had to wait for the broker
+		arrived = at
+	}
+	r.published++
+	return r.tracker.begin(item, at, arrived)
+}
+
+// look has a source do a recorded poll again. What it finds is received now.
+func (r *Run) look(ctx context.Context, l *Look, publish flows.Publish) error {
+	return r.player.play(ctx, l, func(ctx context.Context, messages ...*flows.Message) error {
+		for _, m := range messages {
+			m.Item.Received = r.Clock.Now()
+			m.ID = r.begin(m.Item, l.At)
+		}
+		return publish(ctx, messages...)
+	})
 }
 
 // rest waits until the pipeline has nothing to do that does not wait for the clock.
@@ -316,9 +350,9 @@ func (r *Run) progress(began, first time.Time, lag time.Duration) {
 	if r.options.Progress == nil {
 		return
 	}
-	p := Progress{Done: r.published, Total: len(r.history.Events), At: r.Clock.Steady(), Lag: lag, Took: time.Since(began), Left: -1}
+	p := Progress{Done: r.done, Total: len(r.history.Events) + len(r.history.Looks), At: r.Clock.Steady(), Lag: lag, Took: time.Since(began), Left: -1}
 	if r.options.Speed > 0 {
-		last := r.history.Events[p.Total-1].At
+		_, last := r.history.Span()
 		p.Left = max(0, time.Duration(float64(last.Sub(first))/r.options.Speed)-p.Took+lag)
 	} else if p.Done > 0 {
 		p.Left = time.Duration(float64(p.Took) / float64(p.Done) * float64(p.Total-p.Done))

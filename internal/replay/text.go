@@ -40,6 +40,7 @@ func (r *Report) Text(w io.Writer) error {
 	table.Flush()
 	fmt.Fprintf(&out, "slowest: %s\n", f.Slowest)
 
+	r.polls(&out)
 	if drops := r.Drops(); len(drops) > 0 {
 		out.WriteString("\nDROPPED BECAUSE\n")
 		for _, d := range drops {
@@ -57,6 +58,42 @@ func (r *Report) Text(w io.Writer) error {
 	fmt.Fprintf(&out, "queue at most %d, the oldest for %.1f s · %.0f items/s · CPU %.2f s · memory %.0f MB\n", f.Depth, f.Age/1e3, f.Rate, f.CPU, f.Memory)
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// polls tells what sources made of their polls.
+func (r *Report) polls(out *strings.Builder) {
+	if len(r.Polls) == 0 {
+		return
+	}
+	out.WriteString("\n")
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "SOURCE\tPOLLS\tANSWERS\tNOT MODIFIED\tITEMS\tMOST\tMALFORMED\tFAILED\t")
+	for _, p := range r.Polls {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", p.Source, p.Polls, p.Answers, p.NotModified, p.Items, p.Most, p.Malformed, p.Failures())
+	}
+	table.Flush()
+	for _, p := range r.Polls {
+		if p.Fault != "" {
+			fmt.Fprintf(out, "%s: %s\n", p.Source, plain(p.Fault))
+		}
+		if p.Unrecorded > 0 {
+			fmt.Fprintf(out, "%s asked %d times for what is not in the recording, first for %s\n", p.Source, p.Unrecorded, plain(p.Unknown))
+		}
+	}
+}
+
+// Failures are the failed polls by what came of them.
+func (p Polled) Failures() string {
+	if p.Failed == 0 {
+		return "0"
+	}
+	var words []string
+	for _, result := range slices.Sorted(maps.Keys(p.Results)) {
+		if result != "ok" && result != "not_modified" {
+			words = append(words, fmt.Sprintf("%d %s", p.Results[result], result))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // models tells of calls to models and of the cache.

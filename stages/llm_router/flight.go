@@ -94,19 +94,50 @@ func fingerprintOf(item *news.Item, prompt llm.Prompt) (print fingerprint) {
 	return print
 }
 
-// share has one message analysed, or waits for the answer about an equal one.
-func (r *Router) share(ctx context.Context, m *flows.Message) error {
-	prompt := r.prompts.Of(m.Item)
-	print := fingerprintOf(m.Item, prompt)
+// A passenger is a message with what tells whose answer will do for it.
+type passenger struct {
+	*flows.Message
+	prompt     llm.Prompt
+	provider   string // that its rule wants, where several are asked about together
+	print      fingerprint
+	group      bool    // of like items
+	similarity float64 // to the first of the group
+	own        *flight // that it leads; nil otherwise
+}
+
+func (r *Router) passenger(m *flows.Message) *passenger {
+	p := &passenger{Message: m, prompt: r.prompts.Of(m.Item)}
 	group, similarity := likeness.Group(m.Meta)
-	if group != "" {
-		print = sha256.Sum256([]byte(prompt.ID + "\xff" + group)) // \xff is in no ID
+	if p.group, p.similarity = group != "", similarity; p.group {
+		p.print = sha256.Sum256([]byte(p.prompt.ID + "\xff" + group)) // \xff is in no ID
+	} else {
+		p.print = fingerprintOf(m.Item, p.prompt)
 	}
+	if r.config.ItemsPerCall > 1 {
+		if wanted, _ := r.first(question{items: []*news.Item{m.Item}}); wanted != nil {
+			p.provider = wanted.name
+		}
+	}
+	return p
+}
+
+// board returns the flight that p waits for, or nil where p leads its own: then it must
+// be landed.
+func (r *Router) board(p *passenger) (under *flight) {
+	under, leads := r.flights.join(p.print)
+	if !leads {
+		return under
+	}
+	p.own, under.key, under.group = under, p.Item.Key, p.group
+	return nil
+}
+
+// share has one message analysed, or waits for the answer about an equal one.
+func (r *Router) share(ctx context.Context, p *passenger) error {
 	for {
-		under, leads := r.flights.join(print)
-		if leads {
-			under.key, under.group = m.Item.Key, group != ""
-			return r.lead(ctx, m, prompt, print, under)
+		under := r.board(p)
+		if under == nil {
+			return r.lead(ctx, p)
 		}
 		select {
 		case <-under.done:
@@ -116,28 +147,32 @@ func (r *Router) share(ctx context.Context, m *flows.Message) error {
 		if under.answer != nil {
 			answer := *under.answer
 			answer.Attempts, answer.NanoDollars, answer.Reason = 0, 0, "the same item was being asked about"
-			if under.group && under.key != m.Item.Key {
-				answer.Cached = &news.Cached{Key: under.key, Similarity: similarity, At: answer.At}
+			if under.group && under.key != p.Item.Key {
+				answer.Cached = &news.Cached{Key: under.key, Similarity: p.similarity, At: answer.At}
 			}
-			m.Item.Analysis = &answer
+			p.Item.Analysis = &answer
 			shared.WithLabelValues().Inc()
 			return nil
 		}
 	}
 }
 
-func (r *Router) lead(ctx context.Context, m *flows.Message, prompt llm.Prompt, print fingerprint, own *flight) error {
+// lead has the message of a flight analysed, and lands it.
+func (r *Router) lead(ctx context.Context, p *passenger) error {
 	var answer *news.Analysis
-	defer func() { // also after a panic
-		if !answer.Done() {
-			answer = nil
-		}
-		r.flights.land(print, own, answer)
-	}()
+	defer func() { r.land(p, answer) }() // also after a panic
 	var err error
-	if answer, err = r.route(ctx, m.ID, m.Item, prompt); err != nil {
+	if answer, err = r.route(ctx, p.ID, p.Item, p.prompt); err != nil {
 		return err
 	}
-	m.Item.Analysis = answer
+	p.Item.Analysis = answer
 	return nil
+}
+
+// land ends the flight that p leads. What is no verdict will do for nobody else.
+func (r *Router) land(p *passenger, answer *news.Analysis) {
+	if !answer.Done() {
+		answer = nil
+	}
+	r.flights.land(p.print, p.own, answer)
 }

@@ -217,16 +217,25 @@ func (r *Router) Check(context.Context) error {
 // Process asks about every item that has no verdict yet, all at the same time as
 // far as the limits allow.
 func (r *Router) Process(ctx context.Context, batch []*flows.Message) ([]*flows.Message, error) {
+	all := make([]*passenger, 0, len(batch))
+	for _, m := range batch {
+		if !m.Item.Analysis.Done() {
+			all = append(all, r.passenger(m))
+		}
+	}
 	var wg sync.WaitGroup
-	for _, group := range r.groups(batch) {
-		if len(group) == 1 {
-			wg.Go(func() { r.alone(ctx, group[0]) })
+	var leaders []*passenger // to be asked about together
+	for _, p := range all {
+		if r.config.ItemsPerCall > 1 && r.board(p) == nil {
+			leaders = append(leaders, p)
 			continue
 		}
+		wg.Go(func() { r.alone(ctx, p, r.share) })
+	}
+	for _, group := range r.groups(leaders) {
 		wg.Go(func() {
-			defer r.recovered(group) // the engine sees only the panics of its own goroutine
-			for _, m := range r.together(ctx, group) {
-				wg.Go(func() { r.alone(ctx, m) })
+			for _, p := range r.several(ctx, group) {
+				wg.Go(func() { r.alone(ctx, p, r.lead) })
 			}
 		})
 	}
@@ -241,22 +250,42 @@ func (r *Router) Process(ctx context.Context, batch []*flows.Message) ([]*flows.
 }
 
 // alone gives one message its analysis, or fails it.
-func (r *Router) alone(ctx context.Context, m *flows.Message) {
-	defer r.recovered([]*flows.Message{m})
-	if err := r.share(ctx, m); err != nil {
-		m.Fail(err)
+func (r *Router) alone(ctx context.Context, p *passenger, analyse func(context.Context, *passenger) error) {
+	defer r.recovered(p) // the engine sees only the panics of its own goroutine
+	if err := analyse(ctx, p); err != nil {
+		p.Fail(err)
 	}
 }
 
-func (r *Router) recovered(messages []*flows.Message) {
-	p := recover()
-	if p == nil {
+// several gives messages that lead flights their analyses with one call, and returns those
+// that it brought nothing for.
+func (r *Router) several(ctx context.Context, group []*passenger) (left []*passenger) {
+	if len(group) == 1 {
+		return group
+	}
+	defer r.recovered(group...)
+	returned := false
+	defer func() {
+		if !returned { // whoever waits for them asks
+			for _, p := range group {
+				r.land(p, nil)
+			}
+		}
+	}()
+	left = r.together(ctx, group)
+	returned = true
+	return left
+}
+
+func (r *Router) recovered(messages ...*passenger) {
+	what := recover()
+	if what == nil {
 		return
 	}
-	r.log.Error("stage_panic", "id", messages[0].ID, "panic", p, "stack", string(debug.Stack()))
+	r.log.Error("stage_panic", "id", messages[0].ID, "panic", what, "stack", string(debug.Stack()))
 	for _, m := range messages {
 		if !m.Settled() && !m.Item.Analysis.Done() {
-			m.Fail(fmt.Errorf("panic: %v", p))
+			m.Fail(fmt.Errorf("panic: %v", what))
 		}
 	}
 }

@@ -3,46 +3,35 @@ package llmrouter
 import (
 	"context"
 
-	"catalyst/flows"
 	"catalyst/internal/news"
 )
 
-// groups divides the messages that have no verdict yet into those that are asked about
-// together: of one prompt, for one provider, and at most items_per_call.
-func (r *Router) groups(batch []*flows.Message) (groups [][]*flows.Message) {
+// groups divides those that are asked about together: of one prompt, for one provider, and
+// at most items_per_call.
+func (r *Router) groups(all []*passenger) (groups [][]*passenger) {
 	type kind struct{ prompt, provider string }
 	open := map[kind]int{} // the group that still takes some
-	for _, m := range batch {
-		if m.Item.Analysis.Done() {
-			continue
-		}
-		if r.config.ItemsPerCall == 1 {
-			groups = append(groups, []*flows.Message{m})
-			continue
-		}
-		k := kind{prompt: r.prompts.Of(m.Item).ID}
-		if wanted, _ := r.first(question{items: []*news.Item{m.Item}}); wanted != nil {
-			k.provider = wanted.name
-		}
+	for _, p := range all {
+		k := kind{p.prompt.ID, p.provider}
 		i, ok := open[k]
 		if !ok || len(groups[i]) == r.config.ItemsPerCall {
 			i = len(groups)
 			open[k] = i
 			groups = append(groups, nil)
 		}
-		groups[i] = append(groups[i], m)
+		groups[i] = append(groups[i], p)
 	}
 	return groups
 }
 
-// together asks once about several messages and returns those it brought nothing for;
-// all of them if the call failed.
-func (r *Router) together(ctx context.Context, group []*flows.Message) (left []*flows.Message) {
+// together asks once about several messages that lead flights, lands those that it brought
+// something for and returns the others; all of them if the call failed.
+func (r *Router) together(ctx context.Context, group []*passenger) (left []*passenger) {
 	items := make([]*news.Item, len(group))
-	for i, m := range group {
-		items[i] = m.Item
+	for i, p := range group {
+		items[i] = p.Item
 	}
-	q, err := r.question(r.prompts.Of(items[0]), items...)
+	q, err := r.question(group[0].prompt, items...)
 	if err != nil {
 		return group
 	}
@@ -61,13 +50,14 @@ func (r *Router) together(ctx context.Context, group []*flows.Message) (left []*
 		}
 		return group
 	}
-	for i, m := range group {
+	for i, p := range group {
 		if analyses[i] == nil {
-			left = append(left, m)
+			left = append(left, p)
 			continue
 		}
 		analyses[i].Attempts, analyses[i].Reason, analyses[i].Degraded = 1, reason(c, nil), len(c.faults()) > 0
-		m.Item.Analysis = analyses[i]
+		p.Item.Analysis = analyses[i]
+		r.land(p, analyses[i])
 		routed.WithLabelValues(t.name).Inc()
 	}
 	r.log.Info("llm_route", "provider", t.name, "success", true, "items", len(group), "model", t.Model(), "left", len(left))

@@ -79,7 +79,7 @@ func (m *models) close() error {
 func (r *resources) router() llmrouter.Deps {
 	return llmrouter.Deps{
 		Provider: r.Provider, Prompts: r.Prompts, Prices: r.Prices, Quota: r.Quota,
-		Costs: r.CostBook, Notes: r.Notes, Operator: r.Operator, Answered: r.answered,
+		Costs: r.CostBook, Notes: r.Notes, Operator: r.Operator, Answered: r.answered, Wait: r.waiting,
 	}
 }
 
@@ -91,6 +91,9 @@ func (r *resources) answered(p llm.Provider, q llm.Request, a llm.Response, err 
 }
 
 func nothing() error { return nil }
+
+// waiting returns what waits before a model is asked again; nil is the time of day.
+func (r *resources) waiting() func(context.Context, time.Duration) bool { return r.waits }
 
 // Prompts returns what models are told.
 func (r *resources) Prompts() (*llm.Prompts, error) {

@@ -251,8 +251,12 @@ func (a *app) replayOne(ctx context.Context, o replayOptions, file string, env f
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stand.close()) }()
+	models := desk(plan)
+	if o.llm == "real" {
+		models = nil
+	}
 	run := replay.New(h, replay.Options{
-		Speed: speed, RealSink: sinks, Faults: o.faults, RealModels: o.llm == "real", Shown: effects.shown(file), Progress: bar.show,
+		Speed: speed, Desk: models, RealSink: sinks, Faults: o.faults, RealModels: o.llm == "real", Shown: effects.shown(file), Progress: bar.show,
 		Redact: a.redact,
 	})
 	notes = append(notes, r.isolate(plan, run, folder, o)...)

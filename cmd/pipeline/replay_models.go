@@ -10,6 +10,8 @@ import (
 	"catalyst/internal/config"
 	"catalyst/internal/llm"
 	"catalyst/internal/replay"
+	"catalyst/stages/batch"
+	llmrouter "catalyst/stages/llm_router"
 )
 
 // standIns puts a stand-in in the place of every provider that is enabled: a replay needs
@@ -20,6 +22,7 @@ func standIns(r *resources, o replayOptions, h *replay.History) {
 		reply = replay.NewRecorded(h).Reply
 	}
 	reply = o.faults.Models(reply)
+	r.waits = replay.Waited
 	for i, spec := range r.providers {
 		build := spec.Kind.New
 		r.providers[i].Kind.New = func(b *flows.Build, c any) (llm.Provider, error) {
@@ -37,6 +40,23 @@ func standIns(r *resources, o replayOptions, h *replay.History) {
 			}
 			return s, errors.Join(err)
 		}
+	}
+}
+
+// desk says what a llm_router whose models are stand-ins can do at a time. The batches before
+// it are of the nearest batch stage's size.
+func desk(plan *flows.Plan) func(flows.Spec[flows.Stage]) (replay.Desk, bool) {
+	size := 1
+	for _, segment := range plan.Segments {
+		for _, spec := range segment.Stages {
+			if c, ok := spec.Config.(batch.Config); ok {
+				size = c.Size
+			}
+		}
+	}
+	return func(spec flows.Spec[flows.Stage]) (replay.Desk, bool) {
+		c, ok := spec.Config.(llmrouter.Config)
+		return replay.Desk{Calls: c.Concurrency, Batch: size, Alone: c.ItemsPerCall == 1}, ok
 	}
 }
 

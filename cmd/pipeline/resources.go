@@ -53,10 +53,11 @@ type resources struct {
 	runs   bool            // this process runs the pipeline: it may post to the operator
 
 	// Of a replay; nil otherwise.
-	clock func() time.Time        // of stores in files, limits and budgets
-	calls *replay.Calls           // the book of costs
-	lost  func(what string) error // the fault of a connection that a script has cut
-	pages atomic.Int64            // what the operator would have been told to mend
+	clock func() time.Time                          // of stores in files, limits and budgets
+	calls *replay.Calls                             // the book of costs
+	lost  func(what string) error                   // the fault of a connection that a script has cut
+	pages atomic.Int64                              // what the operator would have been told to mend
+	waits func(context.Context, time.Duration) bool // before a model is asked again
 
 	tape *tape // records what models answer; nil where nobody wants that
 

@@ -16,6 +16,7 @@ type Clock struct {
 	ahead  time.Duration // of now, for who asks for the time
 	timers []*timer      // the next one first
 	held   int
+	turned time.Time // when it was last turned, in the time of day
 }
 
 type timer struct {
@@ -105,8 +106,15 @@ func (c *Clock) Turn(to time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if to.After(c.now) {
-		c.now = to.UTC()
+		c.now, c.turned = to.UTC(), time.Now()
 	}
+}
+
+// Turned is when the clock was last turned, in the time of day; zero if it was not.
+func (c *Clock) Turned() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.turned
 }
 
 // Fire turns the clock to what waits for it next, and lets it go on.
@@ -119,7 +127,7 @@ func (c *Clock) Fire() {
 	t := c.timers[0]
 	c.timers = c.timers[1:]
 	if t.at.After(c.now) {
-		c.now = t.at
+		c.now, c.turned = t.at, time.Now()
 	}
 	c.mu.Unlock()
 	t.f()

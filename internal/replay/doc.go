@@ -10,6 +10,12 @@
 // when an item is published in the time of day, and nothing else: what becomes of
 // the items is the same at every speed, and the same each time.
 //
+// # Models
+//
+// An answer that is made up or recorded is there at once, and goes on when it would have come: a
+// [Desk] holds it back by the clock, with as many workers and calls at the same time as
+// the stage has. So models hold up what is behind them as they did.
+//
 // # Polls
 //
 // Where a recording has what sources were answered when they polled, the sources themselves
@@ -19,15 +25,12 @@
 //
 // # What is not as it was
 //
-// An answer of a model that is made up or recorded takes no time of the clock: its
-// latency is added to the delays reported. So a model keeps no other item waiting, and an
-// equal item that came while it was being asked finds the verdict in the cache.
+// Sinks take what they are given at once; limits of theirs count in the time of day.
 //
 // # What is not the same each time
 //
 // Measured times, memory and CPU; the answers of a real model; waits that a stage makes in
 // the time of day. While the pipeline does not come to rest for [Patience], the clock goes on
-// with the time of day, or a minute's limit that is used up would never be free again.
-// When a limit is used up in the middle of a batch whose items are asked about at the
-// same time, which of them gets the last place is not determined.
+// with the time of day. When a limit is used up in the middle of a call about several
+// items at a time, which of them gets the last place is not determined.
 package replay

@@ -84,13 +84,20 @@ func (s *Stand) Name() string       { return s.ProviderName }
 func (s *Stand) Model() string      { return s.ModelName }
 func (s *Stand) Limits() llm.Limits { return s.Bounds }
 
-// Complete implements [llm.Provider].
+// Complete implements [llm.Provider]. It returns at once: how long the answer takes is said in
+// it, and to whoever keeps the time.
 func (s *Stand) Complete(ctx context.Context, r llm.Request) (llm.Response, error) {
 	if ctx.Err() != nil {
 		return llm.Response{}, &llm.Error{Class: llm.Canceled, Err: ctx.Err()}
 	}
+	response, err := s.reply(r)
+	tookTime(ctx, timedCall{s.ProviderName, s.Bounds.Concurrency, PromptHash(r), response.Latency})
+	return response, err
+}
+
+func (s *Stand) reply(r llm.Request) (llm.Response, error) {
 	response, err := s.Reply(s.ProviderName, r)
-	if err == nil && r.Timeout > 0 && response.Latency > r.Timeout {
+	if r.Timeout > 0 && response.Latency > r.Timeout {
 		return llm.Response{Latency: r.Timeout}, llm.Errorf(llm.Timeout, "no complete answer in time (%v)", r.Timeout)
 	}
 	if err == nil && r.FirstToken > 0 && response.FirstToken > r.FirstToken {

@@ -65,14 +65,13 @@ type track struct {
 	missing    string        // why there is no verdict
 	waiting    bool          // sinks were told that its analysis is not there yet, or will not come
 	waitingFor time.Duration // after it had arrived
+	answer     time.Time     // when its answer would have come, if the replay has ended before
 }
 
 // A Tracker follows items through a pipeline. Its methods may be called concurrently.
 type Tracker struct {
-	clock func() time.Time
+	clock *Clock
 	final string // topic of the last segment
-	// modelsWait says that answers took the time of day, so that what was measured has it.
-	modelsWait bool
 
 	mu     sync.Mutex
 	tracks []*track
@@ -145,8 +144,8 @@ func (t *Tracker) shown(m *flows.Message) {
 	}
 	if !tr.Alerted {
 		tr.Alerted = true
-		tr.AlertMS = t.clock().Sub(tr.arrived).Milliseconds()
-		tr.alertOwn = time.Since(tr.began)
+		tr.AlertMS = t.clock.Steady().Sub(tr.arrived).Milliseconds()
+		tr.alertOwn = t.own(tr)
 	}
 	tr.judge(t, m.Item.Analysis)
 }
@@ -156,7 +155,7 @@ func (t *Tracker) told(m *flows.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if tr := t.of(m.ID); tr != nil && !tr.waiting {
-		tr.waiting, tr.waitingFor = true, t.clock().Sub(tr.arrived)
+		tr.waiting, tr.waitingFor = true, t.clock.Steady().Sub(tr.arrived)
 	}
 }
 
@@ -166,7 +165,7 @@ func (tr *track) judge(t *Tracker, a *news.Analysis) {
 		return
 	}
 	tr.judged = true
-	tr.verdictOwn = time.Since(tr.began)
+	tr.verdictOwn = t.own(tr)
 	tr.Verdict = cmp.Or(string(a.Direction), "unavailable")
 	if !a.Done() {
 		tr.missing = a.Unavailable
@@ -174,16 +173,35 @@ func (tr *track) judge(t *Tracker, a *news.Analysis) {
 	}
 	tr.Score, tr.Confidence = a.Score, a.Confidence
 	tr.Provider, tr.Model = a.Provider, a.Model
-	waited := t.clock().Sub(tr.arrived)
 	if a.Cached != nil {
 		tr.CachedFrom, tr.Similarity = a.Cached.Key, math.Round(a.Cached.Similarity*1e4)/1e4
 	} else {
 		tr.TokensIn, tr.TokensOut, tr.NanoDollars = a.TokensIn, a.TokensOut, a.NanoDollars
-		if !t.modelsWait {
-			waited += a.Latency
-		}
 	}
-	tr.VerdictMS = waited.Milliseconds()
+	at := t.clock.Steady()
+	if tr.answer.After(at) {
+		at = tr.answer
+	}
+	tr.VerdictMS = at.Sub(tr.arrived).Milliseconds()
+}
+
+// own is how long the program itself has worked on an item: what it waited for the clock
+// is counted by that, at whatever speed it goes.
+func (t *Tracker) own(tr *track) time.Duration {
+	began := t.clock.Turned()
+	if began.Before(tr.began) {
+		began = tr.began
+	}
+	return time.Since(began)
+}
+
+// answerIn books when the answer about an item will come, which the replay does not wait for.
+func (t *Tracker) answerIn(id string, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if tr := t.of(id); tr != nil {
+		tr.answer = at
+	}
 }
 
 // poisoned books what lies in the poison topic.

@@ -28,6 +28,9 @@ type Options struct {
 	Faults *Faults
 	// RealModels says that models are asked: their answers take the time of day.
 	RealModels bool
+	// Desk says which stages ask models whose answers are made up or recorded, and what they can do
+	// at a time. Nil is none: then such answers take no time.
+	Desk func(flows.Spec[flows.Stage]) (Desk, bool)
 	// Shown, if not nil, is told of each message that a sink was given, from several
 	// goroutines.
 	Shown func(sink string, announced bool, m *flows.Message)
@@ -60,6 +63,7 @@ type Run struct {
 	tracker *Tracker
 	player  *player
 	wake    chan struct{} // something may have come to rest
+	over    chan struct{} // closed when nobody turns the clock any more
 
 	inFlight    int // of one segment
 	done        int // of the history
@@ -76,13 +80,13 @@ type Run struct {
 
 // New prepares a replay of history, which must be sorted.
 func New(h *History, o Options) *Run {
-	r := &Run{options: o, history: h, wake: make(chan struct{}, 1), Server: memory.NewServer()}
+	r := &Run{options: o, history: h, wake: make(chan struct{}, 1), over: make(chan struct{}), Server: memory.NewServer()}
 	first, last := h.Span()
 	r.player = newPlayer(h, o.Redact)
 	r.Clock = NewClock(first, r.rouse)
 	r.series = newSeries(first, last)
 	r.Server.Now, r.Server.Changed = r.Clock.Steady, r.rouse
-	r.tracker = &Tracker{clock: r.Clock.Steady, modelsWait: o.RealModels}
+	r.tracker = &Tracker{clock: r.Clock}
 	if o.Faults != nil {
 		o.Faults.now = r.Clock.Steady
 		o.Faults.jumps(r.Clock)
@@ -110,6 +114,7 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, log *slog.Logger) (err e
 		own.Sinks[i] = r.options.watch(r.tracker, spec)
 	}
 	r.inFlight = cmp.Or(own.Engine.InFlight, flows.DefaultEngineConfig.InFlight)
+	own.Segments = r.desks(own.Segments)
 	r.tracker.final = own.Segments[len(own.Segments)-1].Topic
 	b := r.Server.Broker()
 	defer func() { err = errors.Join(err, r.player.close(), b.Close()) }()
@@ -125,6 +130,23 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, log *slog.Logger) (err e
 	r.interrupted = ctx.Err() != nil
 	r.segments, r.steps = e.Stats()
 	return errors.Join(err, r.readPoison(b, own.Poison))
+}
+
+// desks puts desks in the place of stages.
+func (r *Run) desks(segments []flows.SegmentPlan) []flows.SegmentPlan {
+	if r.options.Desk == nil {
+		return segments
+	}
+	segments = slices.Clone(segments)
+	for i, s := range segments {
+		segments[i].Stages = slices.Clone(s.Stages)
+		for k, spec := range s.Stages {
+			if d, ok := r.options.Desk(spec); ok {
+				segments[i].Stages[k] = r.at(spec, d)
+			}
+		}
+	}
+	return segments
 }
 
 // Began reports whether anything was published.
@@ -160,6 +182,7 @@ func (r *Run) readPoison(b *memory.Broker, topic string) error {
 // Run implements [flows.Source]: it publishes the history, item by item, and what one poll
 // brought at once.
 func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
+	defer close(r.over)
 	began, first := time.Now(), r.Clock.Steady()
 	looks := r.history.Looks
 	for rest := r.history.Events; len(rest)+len(looks) > 0; {
@@ -180,6 +203,7 @@ func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
 		if err != nil {
 			return err
 		}
+		r.count(at)
 		r.Clock.Turn(at)
 		if err := r.reconnect(ctx, began, first); err != nil {
 			return err
@@ -199,6 +223,12 @@ func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
 		r.progress(began, first, lag)
 	}
 	return r.turn(ctx, time.Time{}, began, first)
+}
+
+// count books what there is to do just before a time.
+func (r *Run) count(at time.Time) {
+	owed, _ := r.Server.Owed()
+	r.series.queue(at, owed, r.Server.Oldest())
 }
 
 // nextPoll divides events into what comes at once and the rest.
@@ -239,6 +269,7 @@ func (r *Run) turn(ctx context.Context, to, began, first time.Time) error {
 		if _, err := r.pace(ctx, next, began, first); err != nil {
 			return err
 		}
+		r.count(next)
 		r.Clock.Fire()
 		if err := r.rest(ctx); err != nil {
 			return err
@@ -327,8 +358,7 @@ func (r *Run) rest(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if r.options.RealModels { // it may be long until the pipeline comes to rest
-			owed, _ := r.Server.Owed()
-			r.series.queue(r.Clock.Steady(), owed, r.Server.Oldest())
+			r.count(r.Clock.Steady())
 		}
 		if is := [2]uint64{before, uint64(held)}; is != was && patience > 0 { // a slow machine is no wait
 			was, moved = is, time.Now().Add(patience)

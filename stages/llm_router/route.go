@@ -196,7 +196,9 @@ func (r *Router) askTier(ctx context.Context, t *tier, q question, last bool) (_
 // and not for longer than max_wait or than this stage has time.
 func (r *Router) pause(ctx context.Context, fault *llm.Error, attempts int, last bool) bool {
 	wait := r.config.RetryDelay << min(max(attempts, 1)-1, 10)
-	wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) // so that a crowd comes back one by one
+	if r.wait == nil {
+		wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) // so that a crowd comes back one by one
+	}
 	if fault.RetryAfter > wait {
 		wait = fault.RetryAfter
 		if !last || wait > r.config.MaxWait {
@@ -205,6 +207,9 @@ func (r *Router) pause(ctx context.Context, fault *llm.Error, attempts int, last
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
 		return false
+	}
+	if r.wait != nil {
+		return r.wait(ctx, wait)
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -41,6 +41,9 @@ type Deps struct {
 	Operator func() (*operator.Operator, error)
 	// Answered, if not nil, is told of each call and how it ended. It must be quick.
 	Answered func(p llm.Provider, q llm.Request, r llm.Response, err error)
+	// Wait, if not nil, returns what waits before a provider is asked again, and returns false if
+	// ctx ends before; nil waits in the time of day.
+	Wait func() func(ctx context.Context, d time.Duration) bool
 }
 
 // Kind describes the stage.
@@ -86,6 +89,7 @@ type Router struct {
 	operator *operator.Operator
 	memory   *memory
 	flights  flights
+	wait     func(context.Context, time.Duration) bool // before another attempt; nil is the time of day
 }
 
 // A tier is a provider in its place.
@@ -169,6 +173,9 @@ func (r *Router) open() (err error) {
 	notes, e = r.deps.Notes()
 	get("notes", e)
 	r.memory = newMemory(notes, r.log)
+	if r.deps.Wait != nil {
+		r.wait = r.deps.Wait()
+	}
 	return err
 }
 

@@ -2,6 +2,7 @@ package semanticcache
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 
 	"catalyst/flows"
@@ -49,4 +50,49 @@ func TestOnARealStore(t *testing.T) {
 	}
 	second.log = slog.New(slog.DiscardHandler)
 	flowstest.Stage(t, func() flows.Stage { return second.stage }, []*news.Item{story(), reworded, filing(), nobody, {Title: "new"}})
+}
+
+// A purge of what a pipeline serves from makes misses and no trouble: items go on, and
+// what is remembered afterwards is found.
+func TestPurgedWhileServing(t *testing.T) {
+	s, err := sqlitestore.Open(t.Context(), testenv.File(t), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	x := newSetting(t)
+	x.stage.Answers = func() (store.Answers, error) { return s, nil }
+	due, purged := make(chan struct{}, 1), make(chan error, 1)
+	go func() {
+		var err error
+		for range due {
+			if _, e := s.Purge(t.Context(), store.Selection{}, 10); e != nil {
+				err = e
+			}
+		}
+		purged <- err
+	}()
+	for range 30 {
+		x.remember(t, story(), filing())
+		select {
+		case due <- struct{}{}:
+		default:
+		}
+		for _, item := range []*news.Item{story(), filing()} {
+			if got := x.ask(t, item); got != nil && got.Direction != news.Bullish {
+				t.Errorf("served %+v", got)
+			}
+		}
+	}
+	close(due)
+	if err := <-purged; err != nil {
+		t.Fatal(err)
+	}
+	if said := x.logged.String(); strings.Contains(said, "level=WARN") || strings.Contains(said, "level=ERROR") {
+		t.Errorf("trouble:\n%s", said)
+	}
+	x.remember(t, story())
+	if x.ask(t, story()) == nil {
+		t.Error("what is remembered after the purge is not found")
+	}
 }

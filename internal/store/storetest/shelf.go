@@ -97,4 +97,5 @@ func Shelf(t *testing.T, open func(tb testing.TB) AnswersShelf) {
 	if _, err := s.Stocks(cancelled()); err == nil {
 		t.Error("stocks: no error of a cancelled call")
 	}
+	t.Run("purged while serving", func(t *testing.T) { purgeWhileServing(t, s) })
 }

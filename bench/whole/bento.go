@@ -18,14 +18,17 @@ type setting struct {
 	count          int    // items in a batch of the first segment, or what came in 5 ms
 	threads, asked int    // batches under way in the segments
 	parallel       int    // scripts of a batch under way at the same time
+	idle           int    // connections that its HTTP client keeps to a host
 }
 
 // settings are those that are measured. "bento" does with Bento's own components all
-// they can do, "bento-go" has each segment as one processor that calls what the program by
-// hand calls. What else was tried was slower on two cores: bench/README.md.
+// they can do, "bento-stock" with the two idle connections that its HTTP client has unless
+// one builds it anew, "bento-go" has each segment as one processor that calls what the
+// program by hand calls. What else was tried was no faster on two cores: bench/README.md.
 var settings = []setting{
-	{"bento", bentoFirst, bentoSecond, 100, 4, 16, 16},
-	{"bento-go", "- announce_all: {}", "- judge_all: {}", 500, 4, 16, 0},
+	{"bento", bentoFirst, bentoSecond, 100, 4, 16, 16, 256},
+	{"bento-stock", bentoFirst, bentoSecond, 100, 4, 16, 16, 2},
+	{"bento-go", "- announce_all: {}", "- judge_all: {}", 500, 4, 16, 0, 256},
 }
 
 // bentos builds Bento and returns the settings chosen; none where it cannot be built.
@@ -81,7 +84,7 @@ func (w *whole) startBento(ctx context.Context, program string, set setting, at 
 		}
 		paths = append(paths, path)
 	}
-	env := []string{"REDIS_URL=" + at.redis, "DATABASE_URL=" + at.database, "PREFIX=" + at.prefix, "FAKES=" + at.fakes}
+	env := []string{"REDIS_URL=" + at.redis, "DATABASE_URL=" + at.database, "PREFIX=" + at.prefix, "FAKES=" + at.fakes, "IDLE=" + strconv.Itoa(set.idle)}
 	return contest.StartIn(ctx, w.folder, set.name, env, program, "-c", paths[0], "streams", paths[1], paths[2])
 }
 

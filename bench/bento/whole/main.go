@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"sync"
 
 	"github.com/warpstreamlabs/bento/public/service"
@@ -21,9 +22,9 @@ import (
 )
 
 func main() {
-	// Two connections to a host are kept by default, which costs Bento's http a new one for
-	// nearly every request.
-	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 256
+	// Bento's http has no setting for it, and keeps two connections to a host: nearly every
+	// request would need a new one.
+	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost, _ = strconv.Atoi(os.Getenv("IDLE"))
 	for name, do := range map[string]step{
 		"receive": receive, "worth": worth, "told": told, "posted": posted, "pass_on": passOn,
 		"recall": recall, "judged": judged, "complete": complete,

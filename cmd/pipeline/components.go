@@ -43,7 +43,7 @@ func catalog(r *resources) flows.Catalog {
 	return flows.Catalog{
 		Sources: []flows.SourceKind{
 			alpaca.Kind(r.Notes),
-			edgar.Kind(sec, r.Notes),
+			edgar.Kind(sec, r.sourceNotes),
 			finnhub.Kind(),
 			jsonl.Kind(),
 			newsapi.Kind(),

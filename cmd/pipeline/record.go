@@ -103,6 +103,7 @@ type tape struct {
 	close  func() error
 
 	mu    sync.Mutex
+	noted map[string]bool // names of notes that are recorded
 	polls *replay.PollRecorder
 	out   *bufio.Writer
 	err   error // the first one; nothing is written after it
@@ -117,8 +118,11 @@ func (a *app) newTape(name string) (*tape, error) {
 			return nil, usage("record: %w", err)
 		}
 		t.close, t.out = f.Close, bufio.NewWriter(f)
+		if info, err := f.Stat(); err == nil && info.Size() > 0 {
+			_ = t.out.WriteByte('\n') // behind half a line, where a process was killed
+		}
 	}
-	t.polls = replay.NewPollRecorder(t.redact)
+	t.polls, t.noted = replay.NewPollRecorder(t.redact), map[string]bool{}
 	return t, nil
 }
 

@@ -260,14 +260,14 @@ func (a *app) replayOne(ctx context.Context, o replayOptions, file string, env f
 		Redact: a.redact,
 	})
 	notes = append(notes, r.isolate(plan, run, folder, o)...)
-	if err := offline(plan, folder); err != nil {
-		return nil, err
-	}
 	if o.faults != nil {
 		r.lost = o.faults.Lost
 	}
 	if o.llm != "real" {
 		standIns(r, o, h)
+	}
+	if err := errors.Join(offline(plan, folder), r.begin(ctx, h.Notes)); err != nil {
+		return nil, errors.Join(err, r.close())
 	}
 	done := run.Do(ctx, plan, r.log)
 	bar.clear()

@@ -17,7 +17,7 @@ import (
 // A Record is one line of a recording. A line that is an item and nothing else is
 // history too.
 type Record struct {
-	Kind   string    `json:"record"` // item, answer or poll
+	Kind   string    `json:"record"` // item, answer, poll or note
 	At     time.Time `json:"at"`
 	Source string    `json:"source,omitempty"` // name of the component that published the item, or polled
 
@@ -31,6 +31,14 @@ type Record struct {
 
 	// Of a poll.
 	Fetched *Fetched `json:"poll,omitempty"`
+
+	Note *Note `json:"note,omitempty"`
+}
+
+// A Note is what a source had noted before it was recorded: how far it had read.
+type Note struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // The kinds of records.
@@ -38,6 +46,7 @@ const (
 	KindItem   = "item"
 	KindAnswer = "answer"
 	KindPoll   = "poll"
+	KindNote   = "note"
 )
 
 // An Event is an item and when it came.
@@ -64,6 +73,7 @@ type History struct {
 	Events   []Event
 	Looks    []*Look
 	Answers  []Record // of models, in the order recorded
+	Notes    []Note   // of sources, from before their first poll
 	Rejected int      // lines that are none of these
 	Why      error    // of the first of them
 
@@ -160,6 +170,14 @@ func (h *History) line(text []byte) error {
 		return nil
 	case KindPoll:
 		return h.look(r)
+	case KindNote:
+		if r.Note == nil || r.Note.Name == "" {
+			return errors.New("the note has no name")
+		}
+		if !slices.ContainsFunc(h.Notes, func(n Note) bool { return n.Name == r.Note.Name }) { // the next one is of a later start
+			h.Notes = append(h.Notes, *r.Note)
+		}
+		return nil
 	case KindAnswer:
 		if r.Answer == nil || r.Answer.Prompt == "" {
 			return errors.New("the answer has no prompt")
@@ -231,6 +249,7 @@ func (h *History) Between(from, to time.Time) {
 	h.Looks = slices.DeleteFunc(h.Looks, func(l *Look) bool {
 		if l.At.Before(from) {
 			l.known(h.before)
+			h.Notes = nil // they are of a beginning that is left out
 		}
 		return outside(l.At)
 	})

@@ -323,6 +323,8 @@ func (h *History) look(r Record) error {
 		return errors.New("the poll says not of which source, or not what was fetched")
 	case r.At.IsZero():
 		return errors.New("the poll has no time")
+	case r.At.Before(earliest) || r.At.After(latest):
+		return fmt.Errorf("the poll came at %v, which none did", r.At)
 	case f.Status == 0 && f.Error == "":
 		return errors.New("the poll has neither a status nor an error")
 	case f.Status != 0 && (f.Status < 100 || f.Status > 999):
@@ -394,7 +396,7 @@ func (h *History) For(sources []string) (own *History, notes []string) {
 }
 
 // WithoutPolls leaves out polls, so that what was recorded of their items comes.
-func (h *History) WithoutPolls() { h.Looks, h.looks = nil, nil }
+func (h *History) WithoutPolls() { h.Looks, h.looks, h.Notes = nil, nil, nil }
 
 // responseTo returns the answer as the client gets it from the network.
 func (a *answer) responseTo(req *http.Request, bodies *bodies) (*http.Response, error) {

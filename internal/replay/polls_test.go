@@ -136,6 +136,8 @@ func TestHostilePolls(t *testing.T) {
 		"no source":                 {`{"record":"poll","at":"2026-01-05T14:00:00Z","poll":{"status":200}}`, "source"},
 		"nothing fetched":           {`{"record":"poll","at":"2026-01-05T14:00:00Z","source":"wire"}`, "fetched"},
 		"no time":                   {`{"record":"poll","source":"wire","poll":{"status":200}}`, "no time"},
+		"of another age":            {strings.Replace(begin, "2026", "9026", 1) + `"status":304}}`, "which none did"},
+		"a note of nothing":         {`{"record":"note"}`, "no name"},
 		"nothing came of it":        {begin + `"text":"x"}}`, "neither a status nor an error"},
 		"no such status":            {begin + `"status":-7}}`, "status of -7"},
 		"no gzip":                   {begin + `"status":200,"body":"AAAA"}}`, "unpack"},

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -162,6 +163,41 @@ func TestRunCountsEveryItem(t *testing.T) {
 	var text bytes.Buffer
 	if err := r.Text(&text); err != nil || !strings.Contains(text.String(), "one digit 10") || !strings.Contains(text.String(), "1 poisoned, 0 without a fate") {
 		t.Errorf("%v\n%s", err, &text)
+	}
+}
+
+// At full speed, the last items do not wait for company that cannot come; at a rate, or where
+// something failed and may come again, they do.
+func TestTheLastDoNotWait(t *testing.T) {
+	for name, test := range map[string]struct {
+		load.Options
+		fails string
+		waits bool
+	}{
+		"at full speed":       {Options: load.Options{Items: 99}},
+		"one alone":           {Options: load.Options{Items: 1}},
+		"at a rate":           {Options: load.Options{Items: 99, Rate: 1000}, waits: true},
+		"with a failure":      {Options: load.Options{Items: 98}, fails: "13", waits: true},
+		"with none left over": {Options: load.Options{Items: 98}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var closed [2]bool
+			first := stage{func(m *flows.Message) bool {
+				if m.ID == test.fails {
+					m.Fail(flows.Permanent(io.ErrUnexpectedEOF))
+				}
+				return !m.Settled()
+			}, &closed[0]}
+			test.Item = load.DefaultMix.Item
+			began := time.Now()
+			r := do(t, t.Context(), test.Options, plan(first, pairs{stage{func(*flows.Message) bool { return true }, &closed[1]}}))
+			if took := time.Since(began); (took >= time.Hour) != test.waits {
+				t.Errorf("%s: it took %v", name, took)
+			}
+			if r.Lost() != 0 || r.Done+r.Poisoned != test.Items {
+				t.Errorf("%s: %d done, %d lost", name, r.Done, r.Lost())
+			}
+		})
 	}
 }
 

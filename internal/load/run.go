@@ -40,6 +40,9 @@ type Run struct {
 	ended      marks
 	published  atomic.Int64
 	done       atomic.Int64
+	all        atomic.Bool // is published
+	troubled   atomic.Bool // something failed or was parked: then waits are as long as they are
+	hurry      *hurry      // nil at a rate
 	finish     sync.Once
 	spent      sync.Once
 	to         usage
@@ -63,6 +66,7 @@ func New(o Options) *Run {
 	}
 	if o.Rate == 0 {
 		r.due = make([]atomic.Int64, o.Items)
+		r.hurry = &hurry{left: r.left}
 	}
 	return r
 }
@@ -92,6 +96,9 @@ func (r *Run) Do(ctx context.Context, plan *flows.Plan, b broker.Broker, log *sl
 func (r *Run) watched(plan *flows.Plan) *flows.Plan {
 	own := *plan
 	own.Settled = r.settled
+	if r.hurry != nil {
+		own.Clock = r.hurry
+	}
 	own.Sources = []flows.Spec[flows.Source]{{Name: "load", Kind: flows.SourceKind{
 		Name: "load", New: func(*flows.Build, any) (flows.Source, error) { return r, nil },
 	}}}
@@ -120,7 +127,7 @@ const publishBatch = 500
 func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
 	r.from = readUsage()
 	began := r.now()
-	r.started.Store(int64(began))
+	r.started.Store(max(1, int64(began))) // clocks may be coarse
 	defer func() { r.publishing = r.now() - began }()
 	for next := 0; next < r.options.Items; {
 		until := min(next+publishBatch, r.options.Items)
@@ -150,7 +157,20 @@ func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
 		r.published.Add(int64(len(batch)))
 		next = until
 	}
+	r.all.Store(true)
+	if r.hurry != nil {
+		r.hurry.look()
+	}
 	return nil
+}
+
+// left is how many items have still to meet their fate, once nothing more will come and
+// nothing has gone wrong; before, or otherwise, it is negative.
+func (r *Run) left() int {
+	if !r.all.Load() || r.troubled.Load() {
+		return -1
+	}
+	return r.options.Items - int(r.done.Load())
 }
 
 // dueAt is how long after the first one an item is due.
@@ -206,6 +226,9 @@ func (r *Run) alerted(batch []*flows.Message) {
 func (r *Run) settled(topic string, m *flows.Message, o flows.Outcome) {
 	now := r.now()
 	r.hops[topic].note(now)
+	if o.Fate == flows.Failed || o.Fate == flows.Parked {
+		r.troubled.Store(true)
+	}
 	if o.Fate != flows.Dropped && (o.Fate != flows.Delivered || topic != r.last) {
 		return
 	}
@@ -220,6 +243,8 @@ func (r *Run) settled(topic string, m *flows.Message, o flows.Outcome) {
 			}
 		case int64(r.options.Items):
 			r.end()
+		} else if r.hurry != nil {
+			r.hurry.look()
 		}
 	}
 }

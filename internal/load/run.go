@@ -243,7 +243,8 @@ func (r *Run) settled(topic string, m *flows.Message, o flows.Outcome) {
 			}
 		case int64(r.options.Items):
 			r.end()
-		} else if r.hurry != nil {
+		}
+		if r.hurry != nil {
 			r.hurry.look()
 		}
 	}

@@ -36,7 +36,7 @@ bench: ## run the benchmarks (BENCH=regexp picks some)
 	@$(with-services) go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m ./...
 
 bench-compare: ## one hop and the whole work against programs by hand and Bento; what an item costs (bench/README.md)
-	@$(with-services) go run ./bench/hop && go run ./bench/whole && go run ./cmd/pipeline bench --runs 3 --items 1000,10000,100000
+	@$(with-services) go run ./bench/hop && go run ./bench/whole && go run ./cmd/pipeline bench --runs 3 --warm 2000 --items 1000,10000,100000
 
 scenarios: ## replay the incidents of examples/scenarios, and check what must hold in them
 	go run ./cmd/pipeline replay scenarios examples/scenarios

@@ -31,12 +31,13 @@ import (
 
 func main() {
 	var l life
-	only := flag.String("only", "idle,backlog,start,stop", "what to measure; also growth and soak, which take minutes")
+	only := flag.String("only", "idle,backlog,start,stop", "what to measure; also window, growth and soak, which take minutes")
 	flag.StringVar(&l.program, "pipeline", "", "the program to measure instead of building one as `make build` does")
 	flag.IntVar(&l.rounds, "rounds", 5, "how often the start and the stop are measured; medians count")
 	flag.DurationVar(&l.idle, "idle", 20*time.Second, "how long the program has nothing to do before its memory is read")
+	flag.DurationVar(&l.work, "work", 150*time.Second, "how long the program works off what waits: some of what it remembers, it remembers for two minutes")
 	flag.IntVar(&l.waiting, "waiting", 1_000_000, "items waiting, of backlog")
-	flag.StringVar(&l.sizes, "sizes", "1000,100000,1000000", "numbers of items, of growth")
+	flag.StringVar(&l.sizes, "sizes", "1000,100000,1000000", "numbers of items, of window and growth")
 	flag.StringVar(&l.brokers, "brokers", "redis", "of growth: redis, embedded, memory")
 	flag.DurationVar(&l.lasts, "for", 10*time.Minute, "how long the soak lasts")
 	flag.Float64Var(&l.rate, "rate", 2000, "items a second, of the soak")
@@ -57,7 +58,8 @@ func main() {
 type life struct {
 	program         string
 	rounds, waiting int
-	idle, lasts     time.Duration
+	idle, work      time.Duration
+	lasts           time.Duration
 	sizes, brokers  string
 	rate            float64
 	html            string
@@ -89,10 +91,10 @@ type part struct {
 }
 
 func (l *life) run(ctx context.Context, only []string) (missed bool, err error) {
-	parts := []part{{"idle", l.idleMemory}, {"backlog", l.backlog}, {"start", l.start}, {"stop", l.stop}, {"growth", l.growth}, {"soak", l.soak}}
+	parts := []part{{"idle", l.idleMemory}, {"backlog", l.backlog}, {"start", l.start}, {"stop", l.stop}, {"window", l.window}, {"growth", l.growth}, {"soak", l.soak}}
 	for _, name := range only {
 		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return false, fmt.Errorf("-only: %q is none of idle, backlog, start, stop, growth, soak", name)
+			return false, fmt.Errorf("-only: %q is none of idle, backlog, start, stop, window, growth, soak", name)
 		}
 	}
 	if err := l.open(ctx); err != nil {

@@ -52,7 +52,7 @@ func (l *life) backlog(ctx context.Context) error {
 			return err
 		}
 		defer process.Stop()
-		m, err := watched(ctx, process, l.idle)
+		m, err := watched(ctx, process, l.work)
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (l *life) backlog(ctx context.Context) error {
 			return err
 		}
 		l.judge(m.Peak < 250, fmt.Sprintf("resident with %d items waiting", l.waiting), "< 250 MB",
-			"%.0f MB at most in %v of work, after which %d waited", m.Peak, l.idle, at.waiting)
+			"%.0f MB at most in %v of work, after which %d waited", m.Peak, l.work, at.waiting)
 		_, err = process.Terminate(10 * time.Second)
 		return err
 	})

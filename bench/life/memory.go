@@ -99,7 +99,7 @@ func (l *life) soak(ctx context.Context) error {
 	l.judge(r.Done == r.Items && r.Lost() == 0 && r.Poisoned == 0, "soak: items without their fate", "0",
 		"%d of %d, %d poisoned", r.Lost(), r.Items, r.Poisoned)
 	l.judge(last <= 1.1*second, fmt.Sprintf("soak: memory over %v at %g items/s", l.lasts, l.rate), "flat: ≤ 1.10×",
-		"%.0f MB in the second fifth of the time, %.0f MB in the last: %.2f×", second, last, last/second)
+		"%.0f MB in the second fifth of the time, %.0f MB in the last: %.2f×; %.0f MB at most", second, last, last/second, r.PeakMB)
 	kept := r.Hops[0].PerSecond / l.rate
 	l.judge(kept > .98, "soak: the first topic keeps up", "> 98 %", "%.0f %%; see %s", 100*kept, l.html)
 	return nil

@@ -20,10 +20,6 @@ import (
 	"catalyst/internal/store"
 )
 
-// recordTimeout bounds the recording of an effect, which goes on when the work
-// that made it has run out of time.
-const recordTimeout = 5 * time.Second
-
 // A Guard keeps the effects of one sink single. The function fields must not
 // be nil; the zero value of the rest is ready.
 type Guard struct {
@@ -39,6 +35,8 @@ type Guard struct {
 	ledger     store.Ledger
 	held       map[string]chan struct{} // closed when the holder ends
 	unrecorded map[string]store.Effect  // made, but the ledger failed
+	reads      together[string, store.Effect]
+	writes     together[store.Effect, struct{}]
 }
 
 // A Job is what is to be done for the messages of one key.
@@ -174,8 +172,7 @@ func (g *Guard) lookUp(ctx context.Context, jobs []*Job) error {
 // Effects returns what is recorded under keys, in their order. What the ledger would
 // not take earlier it must take now: else a restart would not know of it.
 func (g *Guard) Effects(ctx context.Context, keys ...string) ([]store.Effect, error) {
-	ledger, err := g.Open()
-	if err != nil {
+	if _, err := g.Open(); err != nil {
 		return nil, err
 	}
 	var late []store.Effect
@@ -191,7 +188,7 @@ func (g *Guard) Effects(ctx context.Context, keys ...string) ([]store.Effect, er
 			return nil, err
 		}
 	}
-	effects, err := ledger.Effects(ctx, keys)
+	effects, err := g.reads.do(keys)
 	if err != nil {
 		return nil, outage(ctx, err)
 	}
@@ -209,11 +206,10 @@ func (g *Guard) Held(key string) bool {
 // Intend stores effects that are about to be made. Unlike with [Guard.Record], what
 // cannot be stored is forgotten, and must not be made.
 func (g *Guard) Intend(ctx context.Context, effects ...store.Effect) error {
-	ledger, err := g.Open()
-	if err != nil {
+	if _, err := g.Open(); err != nil {
 		return err
 	}
-	if err := ledger.Record(ctx, effects, g.Keep); err != nil {
+	if _, err := g.writes.do(effects); err != nil {
 		return outage(ctx, err)
 	}
 	return nil
@@ -223,11 +219,9 @@ func (g *Guard) Intend(ctx context.Context, effects ...store.Effect) error {
 // would be made again. What cannot be stored is remembered by g, and stored
 // before the next job for its key begins or its effect is asked for.
 func (g *Guard) Record(ctx context.Context, effects ...store.Effect) error {
-	ledger, err := g.Open()
+	_, err := g.Open()
 	if err == nil {
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-		defer cancel()
-		err = ledger.Record(within, effects, g.Keep)
+		_, err = g.writes.do(effects)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -257,6 +251,10 @@ func (g *Guard) Open() (store.Ledger, error) {
 			return nil, flows.Unavailable("ledger", err, 0)
 		}
 		g.ledger = ledger
+		g.reads.ask = ledger.Effects
+		g.writes.ask = func(ctx context.Context, effects []store.Effect) ([]struct{}, error) {
+			return nil, ledger.Record(ctx, effects, g.Keep)
+		}
 	}
 	return g.ledger, nil
 }

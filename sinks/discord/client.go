@@ -166,3 +166,11 @@ func errorCode(status int, body []byte) int {
 	}
 	return told.Code
 }
+
+// transport returns what requests travel on. A burst has as many of them under way as its window
+// allows, and a connection that is not kept is made anew for the next: Go keeps two.
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	return t
+}

@@ -34,7 +34,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"regexp"
 	"time"
@@ -156,7 +155,7 @@ func Kind(ledger func() (store.Ledger, error), console io.Writer, operator func(
 			ledger:    ledger,
 			operator:  operator,
 			bot:       shared.bot(c),
-			transport: http.DefaultTransport.(*http.Transport).Clone(),
+			transport: transport(),
 		})
 	})
 }

@@ -31,8 +31,13 @@ type landed struct {
 	at    time.Time
 }
 
-// keepLanded is how long the answer of a group is kept.
-const keepLanded = 2 * time.Minute
+// The answer of a group is kept for so long, but no more than so many: at full speed two
+// minutes of them were half a gigabyte, and far fewer messages wait between the cache and
+// here in any segment.
+const (
+	keepLanded = 2 * time.Minute
+	mostLanded = 10_000
+)
 
 type fingerprint [sha256.Size]byte
 
@@ -68,7 +73,7 @@ func (f *flights) land(print fingerprint, own *flight, answer *news.Analysis) {
 	} else {
 		delete(f.under, print)
 	}
-	for len(f.landed) > 0 && now.Sub(f.landed[0].at) > keepLanded {
+	for len(f.landed) > 0 && (len(f.landed) > mostLanded || now.Sub(f.landed[0].at) > keepLanded) {
 		delete(f.under, f.landed[0].print)
 		f.landed = f.landed[1:]
 	}

@@ -279,3 +279,32 @@ func TestTheLeaderOfAGroupFails(t *testing.T) {
 		}
 	})
 }
+
+// What landed for groups is forgotten after a while, and the oldest sooner if there are many.
+func TestLandedGroupsAreBounded(t *testing.T) {
+	at := time.Unix(0, 0)
+	f := flights{now: func() time.Time { return at }}
+	land := func(i int) {
+		print := fingerprint{byte(i), byte(i >> 8), byte(i >> 16)}
+		own, leads := f.join(print)
+		if !leads {
+			t.Fatalf("flight %d is under way before it began", i)
+		}
+		own.group = true
+		f.land(print, own, &news.Analysis{})
+	}
+	for i := range 2 * mostLanded {
+		land(i)
+	}
+	if len(f.landed) != mostLanded || len(f.under) != mostLanded {
+		t.Errorf("%d answers of groups are kept under %d prints, want %d", len(f.landed), len(f.under), mostLanded)
+	}
+	if own, leads := f.join(fingerprint{byte(2*mostLanded - 1), byte((2*mostLanded - 1) >> 8)}); leads || own.answer == nil {
+		t.Error("the last one is not kept")
+	}
+	at = at.Add(keepLanded + time.Second)
+	land(2 * mostLanded)
+	if len(f.landed) != 1 || len(f.under) != 1 {
+		t.Errorf("%d answers are kept after %v, want the new one", len(f.landed), keepLanded)
+	}
+}

@@ -284,14 +284,14 @@ func TestTheLeaderOfAGroupFails(t *testing.T) {
 func TestLandedGroupsAreBounded(t *testing.T) {
 	at := time.Unix(0, 0)
 	f := flights{now: func() time.Time { return at }}
+	print := func(i int) fingerprint { return fingerprint{byte(i), byte(i >> 8), byte(i >> 16)} }
 	land := func(i int) {
-		print := fingerprint{byte(i), byte(i >> 8), byte(i >> 16)}
-		own, leads := f.join(print)
+		own, leads := f.join(print(i))
 		if !leads {
 			t.Fatalf("flight %d is under way before it began", i)
 		}
 		own.group = true
-		f.land(print, own, &news.Analysis{})
+		f.land(print(i), own, &news.Analysis{})
 	}
 	for i := range 2 * mostLanded {
 		land(i)
@@ -299,7 +299,7 @@ func TestLandedGroupsAreBounded(t *testing.T) {
 	if len(f.landed) != mostLanded || len(f.under) != mostLanded {
 		t.Errorf("%d answers of groups are kept under %d prints, want %d", len(f.landed), len(f.under), mostLanded)
 	}
-	if own, leads := f.join(fingerprint{byte(2*mostLanded - 1), byte((2*mostLanded - 1) >> 8)}); leads || own.answer == nil {
+	if own, leads := f.join(print(2*mostLanded - 1)); leads || own.answer == nil {
 		t.Error("the last one is not kept")
 	}
 	at = at.Add(keepLanded + time.Second)

@@ -44,7 +44,7 @@ func visible(s string) string {
 	state, space := -1, false
 	for s != "" {
 		var cluster string
-		cluster, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
+		cluster, s, state = grapheme(s, state)
 		cluster = tame(cluster)
 		switch {
 		case cluster == "":
@@ -78,6 +78,16 @@ func seen(r rune) rune {
 		return -1 // letters and marks that show nothing
 	}
 	return r
+}
+
+// grapheme is uniseg.FirstGraphemeClusterInString, which takes many times as long for
+// what most text is of: an ASCII character with another one after it stands alone.
+func grapheme(s string, state int) (cluster, rest string, newState int) {
+	if c := s[0]; c >= ' ' && c < 0x7F && (len(s) == 1 || s[1] < utf8.RuneSelf) {
+		return s[:1], s[1:], -1
+	}
+	cluster, rest, _, newState = uniseg.FirstGraphemeClusterInString(s, state)
+	return cluster, rest, newState
 }
 
 // A family of four with skin tones has 11 characters; scripts stack up to four
@@ -143,7 +153,7 @@ func cut(s string, limit int, write func(cluster, before, after string) string) 
 	used, fits, state := 0, 0, -1 // fits: so much leaves room for the ellipsis
 	for s != "" {
 		var cluster string
-		cluster, s, _, state = uniseg.FirstGraphemeClusterInString(s, state)
+		cluster, s, state = grapheme(s, state)
 		piece := write(cluster, b.String(), s)
 		used += Units(piece)
 		if used > limit {

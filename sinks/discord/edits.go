@@ -303,8 +303,10 @@ func (r record) shows(state alert.State, mark string) bool {
 func (c *change) render(rec record) {
 	if c.embed == nil {
 		c.embed = render(c.card, maxEmbeds/max(rec.Size, 1))
-		if rec.Size > 1 && rec.Embed != nil {
-			c.embed.URL = rec.Embed.URL
+		if rec.Size > 1 {
+			if e := rec.Embed.embed(); e != nil {
+				c.embed.URL = e.URL
+			}
 		}
 	}
 	c.mark = mark(c.state, c.embed)
@@ -319,7 +321,7 @@ func (r *room) compose(ctx context.Context, s *sheet, records map[string]record)
 		if rec.Size < 2 {
 			return []*discordgo.MessageEmbed{c.embed}, nil
 		}
-		rec.Embed = c.embed
+		rec.Embed = keep(c.embed)
 		records[key] = rec
 		wanted = append(wanted, rec.effect(key, s.id))
 	}
@@ -353,8 +355,8 @@ func (r *room) others(ctx context.Context, s *sheet, records map[string]record) 
 	var all []*discordgo.MessageEmbed
 	for i, m := range members {
 		e := m.Embed
-		if rec := read(effects[i]); rec.Embed != nil && effects[i].ID == s.id {
-			e = rec.Embed
+		if own := read(effects[i]).Embed.embed(); own != nil && effects[i].ID == s.id {
+			e = own
 		}
 		if c := s.changes[m.Key]; c != nil {
 			e = c.embed

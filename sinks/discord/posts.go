@@ -357,12 +357,15 @@ func (r *room) postedAs(p *post, a *reply) error {
 	shows := showsEmbeds(message.Embeds, p.embeds())
 	var effects []store.Effect
 	for i, m := range p.members {
-		rec := record{Mark: m.Mark, Channel: r.sink.elsewhere(r), Posted: time.Now().Unix(), Embed: m.Embed}
+		rec := record{Mark: m.Mark, Channel: r.sink.elsewhere(r), Posted: time.Now().Unix()}
 		if !shows[i] {
 			rec.Mark = "" // unknown: the next edit will be made
 		}
 		if p.group != "" {
 			rec.Group, rec.Place, rec.Size = p.group, i, len(p.members)
+		}
+		if rec.keeps(message.ID) {
+			rec.Embed = keep(m.Embed)
 		}
 		e := rec.effect(m.Key, message.ID)
 		if t := p.task(m.Key); t != nil {

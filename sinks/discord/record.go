@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -28,7 +29,32 @@ type record struct {
 	Size  int    `json:"size,omitempty"`
 	// Embed is what is to be shown: for others that edit the same message, and for the
 	// sweep.
-	Embed *discordgo.MessageEmbed `json:"embed,omitempty"`
+	Embed *kept `json:"embed,omitempty"`
+}
+
+// A kept is an embed as the ledger has it. It is made into one only for those that ask for
+// it: few do, and records are read for every alert, several times.
+type kept struct{ text json.RawMessage }
+
+func keep(e *discordgo.MessageEmbed) *kept {
+	text, _ := json.Marshal(e) // text and numbers only
+	return &kept{text}
+}
+
+// embed returns the embed; nil if there is none, or it is damaged.
+func (k *kept) embed() *discordgo.MessageEmbed {
+	var e *discordgo.MessageEmbed
+	if k == nil || json.Unmarshal(k.text, &e) != nil {
+		return nil
+	}
+	return e
+}
+
+func (k *kept) MarshalJSON() ([]byte, error) { return k.text, nil }
+
+func (k *kept) UnmarshalJSON(text []byte) error {
+	k.text = bytes.Clone(text)
+	return nil
 }
 
 // States of a record that no card has.
@@ -60,14 +86,12 @@ func read(e store.Effect) (r record) {
 	return r
 }
 
-// effect returns r for the ledger. What is still to change is pending there; its
-// embed is kept as long as somebody may need it.
+// effect returns r for the ledger. What is still to change is pending there.
 func (r record) effect(key, id string) store.Effect {
-	pending := id != "" && (r.state() == alert.StatePending || r.state() == alert.StateParked)
-	if r.Size < 2 && !pending {
+	if !r.keeps(id) {
 		r.Embed = nil
 	}
-	e := store.Effect{Key: key, ID: id, State: r.Mark, Pending: pending}
+	e := store.Effect{Key: key, ID: id, State: r.Mark, Pending: r.pending(id)}
 	mark := r.Mark
 	r.Mark = ""
 	if r != (record{}) {
@@ -76,6 +100,14 @@ func (r record) effect(key, id string) store.Effect {
 	}
 	return e
 }
+
+// pending reports whether the alert that is shown in message id is still to change.
+func (r record) pending(id string) bool {
+	return id != "" && (r.state() == alert.StatePending || r.state() == alert.StateParked)
+}
+
+// keeps reports whether somebody may need the embed.
+func (r record) keeps(id string) bool { return r.Size > 1 || r.pending(id) }
 
 // age is how long ago a message was posted; what an earlier version noted no time of is
 // known by its id, a snowflake.

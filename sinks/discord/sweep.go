@@ -94,7 +94,7 @@ func (s *Sink) expire(e store.Effect) *room {
 	if r.changes.has(e.Key, e.ID) {
 		return r
 	}
-	c := &change{key: e.Key, id: e.ID, state: alert.StateTimeout, embed: expired(rec.Embed)}
+	c := &change{key: e.Key, id: e.ID, state: alert.StateTimeout, embed: expired(rec.Embed.embed())}
 	if c.embed == nil {
 		return r
 	}

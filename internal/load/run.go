@@ -36,6 +36,7 @@ type Run struct {
 	started    atomic.Int64 // when the first item was about to be published; 0 before
 	from       usage
 	due        []atomic.Int64 // by number, at full speed
+	late       []atomic.Int64 // by number modulo its length, at a rate: how late our own timer was
 	shown      marks
 	ended      marks
 	published  atomic.Int64
@@ -67,6 +68,8 @@ func New(o Options) *Run {
 	if o.Rate == 0 {
 		r.due = make([]atomic.Int64, o.Items)
 		r.hurry = &hurry{left: r.left}
+	} else {
+		r.late = make([]atomic.Int64, lateKept)
 	}
 	return r
 }
@@ -132,11 +135,19 @@ func (r *Run) Run(ctx context.Context, publish flows.Publish) error {
 	for next := 0; next < r.options.Items; {
 		until := min(next+publishBatch, r.options.Items)
 		if r.options.Rate > 0 {
-			if err := r.sleepUntil(ctx, began+r.dueAt(next)); err != nil {
+			slept, err := r.sleepUntil(ctx, began+r.dueAt(next))
+			if err != nil {
 				return nil
 			}
-			due := (r.now() - began).Seconds() * r.options.Rate
-			until = min(until, max(next, int(due))+1)
+			now := r.now() - began
+			until = min(until, max(next, int(now.Seconds()*r.options.Rate))+1)
+			for n := next; n < until; n++ {
+				late := time.Duration(0)
+				if slept {
+					late = now - r.dueAt(n)
+				}
+				r.late[n%lateKept].Store(int64(late))
+			}
 		}
 		batch := make([]*flows.Message, 0, until-next)
 		for n := next; n < until; n++ {
@@ -183,18 +194,23 @@ func (r *Run) dueAt(n int) time.Duration {
 
 func (r *Run) now() time.Duration { return time.Since(r.epoch) }
 
-func (r *Run) sleepUntil(ctx context.Context, t time.Duration) error {
+// sleepUntil reports whether it had to wait.
+func (r *Run) sleepUntil(ctx context.Context, t time.Duration) (slept bool, err error) {
 	wait := t - r.now()
 	if wait <= 0 {
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	select {
 	case <-time.After(wait):
-		return nil
+		return true, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 }
+
+// lateKept is for how many items it is remembered how late the timer was: a millisecond at most, which
+// hardly matters to one that takes longer than so many others.
+const lateKept = 1 << 14
 
 // number is which item a message, or what it was split into, carries; the first is 0.
 func (r *Run) number(m *flows.Message) (int, bool) {
@@ -204,12 +220,14 @@ func (r *Run) number(m *flows.Message) (int, bool) {
 	return n, err == nil && n >= 0 && n < r.options.Items
 }
 
-// since is how long it is, at a time, that an item was due.
+// since is how long it is, at a time, that an item was due. A timer of ours that was late, as
+// those of a process with nothing to do are by up to a millisecond, is no delay of what is
+// measured; a publisher that was kept waiting is.
 func (r *Run) since(n int, now time.Duration) time.Duration {
 	if r.options.Rate == 0 {
 		return now - time.Duration(r.due[n].Load())
 	}
-	return now - time.Duration(r.started.Load()) - r.dueAt(n)
+	return now - time.Duration(r.started.Load()) - r.dueAt(n) - time.Duration(r.late[n%lateKept].Load())
 }
 
 // alerted notes that an item is shown. Only the first time counts.

@@ -172,6 +172,9 @@ func (g *Guard) lookUp(ctx context.Context, jobs []*Job) error {
 // Effects returns what is recorded under keys, in their order. What the ledger would
 // not take earlier it must take now: else a restart would not know of it.
 func (g *Guard) Effects(ctx context.Context, keys ...string) ([]store.Effect, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, outage(ctx, err)
+	}
 	if _, err := g.Open(); err != nil {
 		return nil, err
 	}
@@ -206,6 +209,9 @@ func (g *Guard) Held(key string) bool {
 // Intend stores effects that are about to be made. Unlike with [Guard.Record], what
 // cannot be stored is forgotten, and must not be made.
 func (g *Guard) Intend(ctx context.Context, effects ...store.Effect) error {
+	if err := ctx.Err(); err != nil {
+		return outage(ctx, err)
+	}
 	if _, err := g.Open(); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 // What is asked while a question is under way goes in the next one; the first waits for nobody.
 func TestTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var sizes []int
+		var sizes []int // one question at a time
 		asked := together[int, string]{ask: func(_ context.Context, questions []int) (answers []string, _ error) {
 			sizes = append(sizes, len(questions))
 			time.Sleep(time.Second)
@@ -72,9 +72,12 @@ func TestTogetherOneIsWrong(t *testing.T) {
 // A question is not endless, and bounded in size.
 func TestTogetherBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		most := 0
 		asked := together[int, int]{ask: func(ctx context.Context, questions []int) ([]int, error) {
+			mu.Lock()
 			most = max(most, len(questions))
+			mu.Unlock()
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}}

@@ -5,8 +5,11 @@ package testenv
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"catalyst/internal/sqlite"
@@ -20,20 +23,43 @@ func Redis(tb testing.TB) string { return need(tb, "REDIS_URL") }
 // DATABASE_URL. Tests share it, so each makes a schema of its own.
 func Postgres(tb testing.TB) string { return need(tb, "DATABASE_URL") }
 
-// File returns the path of an embedded database of the test's own, up to date.
+// File returns the path of an embedded database of the test's own, up to date. It is a copy of one
+// that each process brings up to date once: most tests would take longer for that than for
+// anything else.
 func File(tb testing.TB) string {
 	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "test.db")
-	db, err := sqlite.Open(context.Background(), path)
+	database, err := upToDate()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer db.Close()
-	if _, err := sqlite.Migrate(context.Background(), db); err != nil {
+	path := filepath.Join(tb.TempDir(), "test.db")
+	if err := os.WriteFile(path, database, 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	return path
 }
+
+// upToDate returns the content of an empty embedded database.
+var upToDate = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "pipeline-test-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "template.db")
+	db, err := sqlite.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	_, err = sqlite.Migrate(context.Background(), db)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path + "-wal"); err == nil {
+		return nil, fmt.Errorf("%s is not all of the database: there is a log beside it", path)
+	}
+	return os.ReadFile(path)
+})
 
 // SharedData returns the folder of evaluation data beside the project, and
 // skips the test where it is absent: it is not part of the project.

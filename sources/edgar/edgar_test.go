@@ -602,9 +602,9 @@ func TestRealCrawls(t *testing.T) {
 		forms []string
 		every time.Duration
 	}{
-		"all forms":        {"test_get_all_current_filings", []string{"all"}, 30 * time.Minute},
-		"form 4, a prefix": {"test_get_current_filings_form_4", []string{"4"}, 90 * time.Minute},
-		"three forms":      {"test_get_all_current_filings", []string{"8-K", "10-Q", "10-K"}, 3 * time.Hour},
+		"all forms":        {"test_get_all_current_filings", []string{"all"}, time.Hour},
+		"form 4, a prefix": {"test_get_current_filings_form_4", []string{"4"}, 3 * time.Hour},
+		"three forms":      {"test_get_all_current_filings", []string{"8-K", "10-Q", "10-K"}, 6 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

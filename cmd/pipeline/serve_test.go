@@ -18,11 +18,14 @@ import (
 
 func TestHealthAndReadiness(t *testing.T) {
 	server, _ := mirror(t)
-	dir := t.TempDir()
-	write(t, dir, "pipeline.yaml", strings.Replace(string(catalyst.Pipeline), "sources:\n", "sources:\n  - jsonl: sample.jsonl\n", 1))
-	write(t, dir, "sample.jsonl", string(catalyst.Sample))
+	folder := func() string {
+		dir := t.TempDir()
+		write(t, dir, "pipeline.yaml", strings.Replace(string(catalyst.Pipeline), "sources:\n", "sources:\n  - jsonl: sample.jsonl\n", 1))
+		write(t, dir, "sample.jsonl", string(catalyst.Sample))
+		return dir
+	}
 
-	p := startProgram(t, dir, map[string]string{"HTTP_LISTEN": "127.0.0.1:0", "LLM_LOCAL_ENABLED": "0"}, "run")
+	p := startProgram(t, folder(), map[string]string{"HTTP_LISTEN": "127.0.0.1:0", "LLM_LOCAL_ENABLED": "0"}, "run")
 	p.awaits("pipeline_started")
 	if status, body := p.get("/readyz"); status != http.StatusOK || body != "{\"ready\":true}\n" {
 		t.Errorf("/readyz: %d %s", status, body)
@@ -37,8 +40,9 @@ func TestHealthAndReadiness(t *testing.T) {
 		t.Errorf("exit code %d after an interrupt", code)
 	}
 
-	// Discord refuses its token: alive, and not ready, because of Discord.
-	p = startProgram(t, dir, map[string]string{
+	// Discord refuses its token: alive, and not ready, because of Discord. In a folder of its
+	// own, where nothing was announced yet.
+	p = startProgram(t, folder(), map[string]string{
 		"HTTP_LISTEN": "127.0.0.1:0", "LLM_LOCAL_ENABLED": "0",
 		"DISCORD_TOKEN": "any.token.there", "DISCORD_CHANNEL": "42", "DISCORD_API_URL": server,
 	}, "run")

@@ -18,7 +18,11 @@ import (
 	"catalyst/flows"
 	"catalyst/internal/news"
 	"catalyst/internal/store"
+	"catalyst/internal/together"
 )
+
+// askTimeout bounds each question to the ledger.
+const askTimeout = 5 * time.Second
 
 // A Guard keeps the effects of one sink single. The function fields must not
 // be nil; the zero value of the rest is ready.
@@ -35,8 +39,8 @@ type Guard struct {
 	ledger     store.Ledger
 	held       map[string]chan struct{} // closed when the holder ends
 	unrecorded map[string]store.Effect  // made, but the ledger failed
-	reads      together[string, store.Effect]
-	writes     together[store.Effect, struct{}]
+	reads      together.Calls[string, store.Effect]
+	writes     together.Calls[store.Effect, struct{}]
 }
 
 // A Job is what is to be done for the messages of one key.
@@ -191,7 +195,7 @@ func (g *Guard) Effects(ctx context.Context, keys ...string) ([]store.Effect, er
 			return nil, err
 		}
 	}
-	effects, err := g.reads.do(keys)
+	effects, err := g.reads.Do(keys)
 	if err != nil {
 		return nil, outage(ctx, err)
 	}
@@ -215,7 +219,7 @@ func (g *Guard) Intend(ctx context.Context, effects ...store.Effect) error {
 	if _, err := g.Open(); err != nil {
 		return err
 	}
-	if _, err := g.writes.do(effects); err != nil {
+	if _, err := g.writes.Do(effects); err != nil {
 		return outage(ctx, err)
 	}
 	return nil
@@ -227,7 +231,7 @@ func (g *Guard) Intend(ctx context.Context, effects ...store.Effect) error {
 func (g *Guard) Record(ctx context.Context, effects ...store.Effect) error {
 	_, err := g.Open()
 	if err == nil {
-		_, err = g.writes.do(effects)
+		_, err = g.writes.Do(effects)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -257,8 +261,9 @@ func (g *Guard) Open() (store.Ledger, error) {
 			return nil, flows.Unavailable("ledger", err, 0)
 		}
 		g.ledger = ledger
-		g.reads.ask = ledger.Effects
-		g.writes.ask = func(ctx context.Context, effects []store.Effect) ([]struct{}, error) {
+		g.reads.Timeout, g.writes.Timeout = askTimeout, askTimeout
+		g.reads.Ask = ledger.Effects
+		g.writes.Ask = func(ctx context.Context, effects []store.Effect) ([]struct{}, error) {
 			return nil, ledger.Record(ctx, effects, g.Keep)
 		}
 	}

@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/redis/go-redis/v9"
+
+	"catalyst/internal/together"
 )
 
-// publisher hands messages to the Broker's committer.
+// A publisher sends what is published while one pipeline is on its way in the next one.
 type publisher struct {
-	commit *committer
-	closed atomic.Bool
+	commands *together.Calls[[]any, error] // that add an entry each, and what became of them
+	closed   atomic.Bool
 }
 
 // Publish implements message.Publisher; see broker.Broker for what it promises.
@@ -25,16 +26,19 @@ func (p *publisher) Publish(topic string, messages ...*message.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	c := &call{commands: make([][]any, len(messages)), wake: make(chan bool, 1)}
+	commands := make([][]any, len(messages))
 	for i, m := range messages {
 		command, err := adding(topic, m)
 		if err != nil {
 			return fmt.Errorf("publish to %s: %w", topic, err)
 		}
-		c.commands[i] = command
+		commands[i] = command
 	}
-	if err := p.commit.do(c); err != nil {
-		return fmt.Errorf("publish to %s: %w", topic, err)
+	faults, _ := p.commands.Do(commands)
+	for _, err := range faults {
+		if err != nil {
+			return fmt.Errorf("publish to %s: %w", topic, err)
+		}
 	}
 	return nil
 }
@@ -45,94 +49,21 @@ func (p *publisher) Close() error {
 	return nil
 }
 
-// A committer sends the calls that arrive while one pipeline is on its way in
-// the next one. It has no goroutine: the first caller sends, and passes the duty
-// on to one of those who came meanwhile.
-type committer struct {
-	client *redis.Client
-
-	mu      sync.Mutex
-	sending bool
-	waiting []*call
-}
-
-// A call is one Publish.
-type call struct {
-	commands [][]any // that add an entry each
-	err      error
-	wake     chan bool // true: it is your turn to send; false: you have been sent
-}
-
-// pipelineSize is how many entries go in one pipeline at most, unless a single
-// call has more.
-const pipelineSize = 1000
-
-func (c *committer) do(mine *call) error {
-	c.mu.Lock()
-	c.waiting = append(c.waiting, mine)
-	if c.sending {
-		c.mu.Unlock()
-		if lead := <-mine.wake; !lead {
-			return mine.err
-		}
-		c.mu.Lock()
-	}
-	c.sending = true
-	batch := c.take()
-	c.mu.Unlock()
-
-	c.send(batch)
-
-	c.mu.Lock()
-	if c.sending = len(c.waiting) > 0; c.sending {
-		c.waiting[0].wake <- true
-	}
-	c.mu.Unlock()
-	for _, other := range batch {
-		if other != mine {
-			other.wake <- false
-		}
-	}
-	return mine.err
-}
-
-// take removes the calls of the next pipeline from the queue. The caller's own is
-// the first of them.
-func (c *committer) take() []*call {
-	n, size := 0, 0
-	for n < len(c.waiting) && (n == 0 || size+len(c.waiting[n].commands) <= pipelineSize) {
-		size += len(c.waiting[n].commands)
-		n++
-	}
-	batch := c.waiting[:n:n]
-	c.waiting = c.waiting[n:]
-	if len(c.waiting) == 0 {
-		c.waiting = nil
-	}
-	return batch
-}
-
-// send stores the entries of every call and sets its error.
-func (c *committer) send(batch []*call) {
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
-	defer cancel()
-	pipe := c.client.Pipeline()
-	for _, call := range batch {
-		for _, command := range call.commands {
-			_ = pipe.Process(ctx, redis.NewStringCmd(ctx, command...)) // queued
-		}
+// add sends commands in one pipeline, and tells of each what went wrong. It never fails as a
+// whole: what may have been stored is not sent again by itself.
+func (b *Broker) add(ctx context.Context, commands [][]any) ([]error, error) {
+	pipe := b.client.Pipeline()
+	for _, command := range commands {
+		_ = pipe.Process(ctx, redis.NewStringCmd(ctx, command...)) // queued
 	}
 	results, err := pipe.Exec(ctx)
-	for _, call := range batch {
-		for range call.commands {
-			if len(results) == 0 {
-				call.err = errors.Join(err, errors.New("no reply"))
-				break
-			}
-			if failed := results[0].Err(); failed != nil && call.err == nil {
-				call.err = failed
-			}
-			results = results[1:]
+	faults := make([]error, len(commands))
+	for i := range faults {
+		if i < len(results) {
+			faults[i] = results[i].Err()
+		} else {
+			faults[i] = errors.Join(err, errors.New("no reply"))
 		}
 	}
+	return faults, nil
 }

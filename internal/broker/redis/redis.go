@@ -36,6 +36,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"catalyst/internal/broker"
+	"catalyst/internal/together"
 )
 
 // Options are the settings of a Broker.
@@ -57,7 +58,7 @@ type Broker struct {
 	options redis.Options // as read from the URL, for further clients
 	opts    Options
 	host    string
-	commit  committer
+	adds    together.Calls[[]any, error]
 	health  health
 
 	mu          sync.Mutex
@@ -89,7 +90,7 @@ func Open(ctx context.Context, rawURL string, opts Options) (*Broker, error) {
 	}
 	own := *options // the client writes its defaults into what it is given
 	b := &Broker{client: redis.NewClient(&own), options: *options, opts: opts, host: host}
-	b.commit.client = b.client
+	b.adds.Ask, b.adds.Timeout = b.add, requestTimeout
 	b.health.log = opts.Logger
 	b.health.begin = "redis does not answer; trying again until it does"
 	b.health.end = "redis answers again"
@@ -136,7 +137,7 @@ func (silence) Printf(context.Context, string, ...any) {}
 
 // Publisher implements broker.Broker. Concurrent calls, of all publishers of
 // the Broker, travel together.
-func (b *Broker) Publisher() message.Publisher { return &publisher{commit: &b.commit} }
+func (b *Broker) Publisher() message.Publisher { return &publisher{commands: &b.adds} }
 
 // Subscriber implements broker.Broker.
 func (b *Broker) Subscriber(config broker.Config) (broker.Subscriber, error) {

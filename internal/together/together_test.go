@@ -1,4 +1,4 @@
-package once
+package together
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 func TestTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sizes []int // one question at a time
-		asked := together[int, string]{ask: func(_ context.Context, questions []int) (answers []string, _ error) {
+		asked := &Calls[int, string]{Timeout: time.Minute, Ask: func(_ context.Context, questions []int) (answers []string, _ error) {
 			sizes = append(sizes, len(questions))
 			time.Sleep(time.Second)
 			for _, q := range questions {
@@ -28,7 +28,7 @@ func TestTogether(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 10 {
 			all.Go(func() {
-				got, err := asked.do([]int{2 * i, 2*i + 1})
+				got, err := asked.Do([]int{2 * i, 2*i + 1})
 				if want := []string{strconv.Itoa(2 * i), strconv.Itoa(2*i + 1)}; err != nil || !slices.Equal(got, want) {
 					t.Errorf("answers %q, %v; want %q", got, err, want)
 				}
@@ -48,7 +48,7 @@ func TestTogether(t *testing.T) {
 func TestTogetherOneIsWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wrong := errors.New("7 is damaged")
-		asked := together[int, int]{ask: func(_ context.Context, questions []int) ([]int, error) {
+		asked := &Calls[int, int]{Timeout: time.Minute, Ask: func(_ context.Context, questions []int) ([]int, error) {
 			time.Sleep(time.Second)
 			if slices.Contains(questions, 7) {
 				return nil, wrong
@@ -58,7 +58,7 @@ func TestTogetherOneIsWrong(t *testing.T) {
 		failed := make([]error, 10)
 		var all sync.WaitGroup
 		for i := range failed {
-			all.Go(func() { _, failed[i] = asked.do([]int{i}) })
+			all.Go(func() { _, failed[i] = asked.Do([]int{i}) })
 		}
 		all.Wait()
 		want := make([]error, 10)
@@ -74,7 +74,7 @@ func TestTogetherBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		most := 0
-		asked := together[int, int]{ask: func(ctx context.Context, questions []int) ([]int, error) {
+		asked := &Calls[int, int]{Timeout: 5 * time.Second, Ask: func(ctx context.Context, questions []int) ([]int, error) {
 			mu.Lock()
 			most = max(most, len(questions))
 			mu.Unlock()
@@ -82,16 +82,16 @@ func TestTogetherBounds(t *testing.T) {
 			return nil, ctx.Err()
 		}}
 		var all sync.WaitGroup
-		for range 3 * togetherMost {
+		for range 3 * Most {
 			all.Go(func() {
-				if _, err := asked.do([]int{1}); !errors.Is(err, context.DeadlineExceeded) {
+				if _, err := asked.Do([]int{1}); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error %v, want the end of its time", err)
 				}
 			})
 		}
 		all.Wait()
-		if most > togetherMost {
-			t.Errorf("a question of %d, want at most %d", most, togetherMost)
+		if most > Most {
+			t.Errorf("a question of %d, want at most %d", most, Most)
 		}
 	})
 }

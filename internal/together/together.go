@@ -1,4 +1,6 @@
-package once
+// Package together makes one question of those that are asked while another is under way, so that
+// a burst shares its round trips and a single caller waits for nobody.
+package together
 
 import (
 	"context"
@@ -6,12 +8,16 @@ import (
 	"time"
 )
 
-// A together makes one question of those that are asked while another is under way: the first
-// waits for nobody, and a burst shares its round trips. It has no goroutine: the first caller
-// asks, and passes the duty on to one of those who came meanwhile.
-type together[Q, A any] struct {
-	// ask answers questions in their order, or none of them.
-	ask func(context.Context, []Q) ([]A, error)
+// Calls are questions to one place. There is no goroutine: the first caller asks, and passes
+// the duty on to one of those who came meanwhile. Set the fields before the first use.
+type Calls[Q, A any] struct {
+	// Ask answers questions in their order, or none of them: then each caller's are asked again
+	// alone, if there were several, as what is wrong with one is not the others' fault. Where
+	// asking twice does harm, the answers themselves have to say what went wrong. There may be
+	// nothing to answer.
+	Ask func(context.Context, []Q) ([]A, error)
+	// Timeout bounds each time it is asked.
+	Timeout time.Duration
 
 	mu      sync.Mutex
 	busy    bool
@@ -25,14 +31,12 @@ type caller[Q, A any] struct {
 	wake      chan bool // true: it is your turn to ask; false: you have been answered
 }
 
-const (
-	togetherMost    = 1000 // questions in one, unless a single caller has more
-	togetherTimeout = 5 * time.Second
-)
+// Most is how many questions are asked at once, unless a single caller has more.
+const Most = 1000
 
-// do returns the answers to questions. It does not end with anybody's context, as others may
-// wait for the same answer; it has a time limit of its own.
-func (t *together[Q, A]) do(questions []Q) ([]A, error) {
+// Do returns the answers to questions. It does not end with anybody's context, as others may
+// wait for the same answer.
+func (t *Calls[Q, A]) Do(questions []Q) ([]A, error) {
 	mine := &caller[Q, A]{questions: questions, wake: make(chan bool, 1)}
 	t.mu.Lock()
 	t.waiting = append(t.waiting, mine)
@@ -64,9 +68,9 @@ func (t *together[Q, A]) do(questions []Q) ([]A, error) {
 
 // take removes the callers of the next question from the queue. Whoever asks is the first
 // of them.
-func (t *together[Q, A]) take() []*caller[Q, A] {
+func (t *Calls[Q, A]) take() []*caller[Q, A] {
 	n, size := 0, 0
-	for n < len(t.waiting) && (n == 0 || size+len(t.waiting[n].questions) <= togetherMost) {
+	for n < len(t.waiting) && (n == 0 || size+len(t.waiting[n].questions) <= Most) {
 		size += len(t.waiting[n].questions)
 		n++
 	}
@@ -77,10 +81,13 @@ func (t *together[Q, A]) take() []*caller[Q, A] {
 
 // answer asks for all of batch, and if that fails for each: what is wrong with one
 // question is not the others' fault.
-func (t *together[Q, A]) answer(batch []*caller[Q, A]) {
-	var all []Q
-	for _, c := range batch {
-		all = append(all, c.questions...)
+func (t *Calls[Q, A]) answer(batch []*caller[Q, A]) {
+	all := batch[0].questions
+	if len(batch) > 1 {
+		all = nil
+		for _, c := range batch {
+			all = append(all, c.questions...)
+		}
 	}
 	answers, err := t.one(all)
 	if err == nil {
@@ -101,8 +108,8 @@ func (t *together[Q, A]) answer(batch []*caller[Q, A]) {
 	wg.Wait()
 }
 
-func (t *together[Q, A]) one(questions []Q) ([]A, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), togetherTimeout)
+func (t *Calls[Q, A]) one(questions []Q) ([]A, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), t.Timeout)
 	defer cancel()
-	return t.ask(ctx, questions)
+	return t.Ask(ctx, questions)
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"go.yaml.in/yaml/v3"
 
 	"catalyst/bench/contest"
 	redisbroker "catalyst/internal/broker/redis"
@@ -67,38 +66,7 @@ func (l *life) enter(ctx context.Context, embedded bool) (*place, error) {
 
 // pipeline is the default file with the names, the feed and the limits of a place.
 func (l *life) pipeline(name string) ([]byte, error) {
-	text, err := os.ReadFile("pipeline.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("%w: run this in the repository's root", err)
-	}
-	var file map[string]any
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return nil, err
-	}
-	file["name"], file["topic"], file["poison"] = name, name+".raw", name+".poison"
-	file["sources"] = []any{map[string]any{"rss": map[string]any{"name": "feed", "url": l.servers.URL + "/feed", "every": "1s"}}}
-	found := 0
-	stages, _ := file["stages"].([]any)
-	for _, stage := range stages {
-		if s, ok := stage.(map[string]any); ok && s["topic"] != nil {
-			s["topic"] = name + ".analyse"
-			found++
-		}
-	}
-	sinks, _ := file["sinks"].([]any)
-	for _, sink := range sinks {
-		s, _ := sink.(map[string]any)
-		if discord, ok := s["discord"].(map[string]any); ok {
-			for limit, value := range map[string]any{"creates": 1_000_000, "edits": 1_000_000, "window": "1s", "per_second": 1_000_000, "per_ticker": 0} {
-				discord[limit] = value
-			}
-			found++
-		}
-	}
-	if found != 2 {
-		return nil, errors.New("pipeline.yaml has no longer one topic among its stages and Discord as its sink: bench/life has to follow")
-	}
-	return yaml.Marshal(file)
+	return contest.Pipeline(name, map[string]any{"rss": map[string]any{"name": "feed", "url": l.servers.URL + "/feed", "every": "1s"}})
 }
 
 // run starts the program.

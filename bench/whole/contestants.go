@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"catalyst/bench/contest"
 )
@@ -34,43 +31,6 @@ func (w *whole) ours(program, text string) func(context.Context, stand) (*contes
 		}
 		return contest.StartIn(ctx, w.folder, filepath.Base(program), env, program, "run", "--log-level", "error", "-f", file)
 	}
-}
-
-// ourFile is the default pipeline without sources, under a name of its own, with limits of
-// Discord that do not bind.
-func ourFile(name string) (string, error) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return "", fmt.Errorf("%w: run this in the repository's root", err)
-	}
-	var file map[string]any
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return "", err
-	}
-	file["name"], file["topic"], file["poison"], file["sources"] = "PREFIX", "PREFIX.raw", "PREFIX.poison", []any{}
-	stages, _ := file["stages"].([]any)
-	found := 0
-	for _, stage := range stages {
-		if s, ok := stage.(map[string]any); ok && s["topic"] != nil {
-			s["topic"] = "PREFIX.analyse"
-			found++
-		}
-	}
-	sinks, _ := file["sinks"].([]any)
-	for _, sink := range sinks {
-		s, _ := sink.(map[string]any)
-		if discord, ok := s["discord"].(map[string]any); ok {
-			for limit, value := range map[string]any{"creates": 1_000_000, "edits": 1_000_000, "window": "1s", "per_second": 1_000_000, "per_ticker": 0} {
-				discord[limit] = value
-			}
-			found++
-		}
-	}
-	if found != 2 {
-		return "", errors.New(name + " has no longer one topic among its stages and Discord as its sink: bench/whole has to follow")
-	}
-	out, err := yaml.Marshal(file)
-	return string(out), err
 }
 
 // profiled does what it is told and notes where its time goes, if there is a folder for it.

@@ -185,12 +185,12 @@ func (w *whole) contestants(ctx context.Context) (all []contestant, err error) {
 				return nil, err
 			}
 		}
-		file, err := ourFile("pipeline.yaml")
+		file, err := contest.Pipeline("PREFIX")
 		if err != nil {
 			return nil, err
 		}
 		for _, program := range programs {
-			all = append(all, contestant{filepath.Base(program), "", w.ours(program, file)})
+			all = append(all, contestant{filepath.Base(program), "", w.ours(program, string(file))})
 		}
 	}
 	if chosen("hand") {

@@ -84,9 +84,8 @@ func (d *delivery) Settle(acked bool) {
 // drop takes d out of its holder's hand, unless it is settled, or its message
 // acknowledged (see broker.Singly). It stays this member's, for leave.
 func (d *delivery) drop() {
-	acked := !d.message.Nack()
-	if d.over.CompareAndSwap(false, true) {
-		if acked {
+	if d.over.CompareAndSwap(false, true) { // first: who awaits the message settles d at its Nack
+		if acked := !d.message.Nack(); acked {
 			d.s.note(d.place, true)
 		} else {
 			d.s.drop(d.place)

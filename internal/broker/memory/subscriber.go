@@ -62,11 +62,10 @@ func (h *held) Settle(acked bool) {
 // drop gives h back, unless it is settled or its message acknowledged (see
 // broker.Singly).
 func (h *held) drop() {
-	acked := !h.message.Nack()
-	if !h.over.CompareAndSwap(false, true) {
+	if !h.over.CompareAndSwap(false, true) { // first: who awaits the message settles h at its Nack
 		return
 	}
-	if acked {
+	if acked := !h.message.Nack(); acked {
 		h.s.server.settle(h.delivery)
 	} else {
 		h.s.server.giveBack(h.group, h.delivery)

@@ -74,9 +74,8 @@ func (d *delivery) Settle(acked bool) {
 // drop takes d out of its holder's hand: unless it is settled already, or its message
 // acknowledged (see broker.Singly), it stays pending, neither acknowledged nor returned.
 func (d *delivery) drop() {
-	acked := !d.message.Nack()
-	if d.over.CompareAndSwap(false, true) {
-		if acked {
+	if d.over.CompareAndSwap(false, true) { // first: who awaits the message settles d at its Nack
+		if acked := !d.message.Nack(); acked {
 			d.sub.settle(d, true)
 		}
 		d.sub.inHand.Done()

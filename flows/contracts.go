@@ -80,7 +80,8 @@ type (
 		Grouping() Grouping
 	}
 
-	// Checker can tell whether what it depends on answers, for /readyz.
+	// Checker can tell whether what it depends on answers, for /readyz. It is asked
+	// at any time after everything has started.
 	Checker interface {
 		Check(ctx context.Context) error
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -32,7 +33,8 @@ type Engine struct {
 
 	stop    chan struct{} // closed when nothing new may begin
 	grace   time.Duration
-	running sync.Map // names of sources
+	running sync.Map    // names of sources
+	started atomic.Bool // all components have
 }
 
 type named[T any] struct {
@@ -53,6 +55,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	if err := e.startComponents(ctx); err != nil {
 		return err
 	}
+	e.started.Store(true)
 	router, err := e.router(work)
 	if err != nil {
 		return err

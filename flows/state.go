@@ -1,6 +1,9 @@
 package flows
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Stats reads all counters, in the order of the plan.
 func (e *Engine) Stats() (segments []SegmentCount, steps []StepCount) {
@@ -36,8 +39,12 @@ func (e *Engine) Outages() map[string]Outage {
 
 // Check asks the broker and every component that can tell whether what it depends
 // on answers, and returns the errors by component name. A stage that does not
-// return is at fault too.
+// return is at fault too, and so is the pipeline until everything has started: no
+// component is asked while its Start runs.
 func (e *Engine) Check(ctx context.Context) map[string]error {
+	if !e.started.Load() {
+		return map[string]error{"pipeline": errors.New("it is starting")}
+	}
 	faults := map[string]error{}
 	check := func(name string, it any) {
 		if c, ok := it.(Checker); ok {

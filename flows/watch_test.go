@@ -2,6 +2,8 @@ package flows_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -57,4 +59,49 @@ func TestCheckFindsAStageThatDoesNotReturn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While components start, Check asks none of them: what they make then, they need not guard.
+func TestCheckDuringTheStart(t *testing.T) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	stage := &starting{begun: begun, release: release}
+	e, err := flows.New(plan([]flows.Source{list{n: 1}}, [][]flows.Stage{{stage}}, newShelf()), brokertest.NewMemory(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(want string) {
+		t.Helper()
+		if got := fmt.Sprint(e.Check(t.Context())); got != want {
+			t.Errorf("faults %s, want %s", got, want)
+		}
+	}
+	check("map[pipeline:it is starting]")
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(t.Context()) }()
+	<-begun
+	check("map[pipeline:it is starting]")
+	close(release)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	check("map[stage0.0:it has started]")
+}
+
+// starting is a stage that says what its Start has left.
+type starting struct {
+	begun, release chan struct{}
+	fault          error
+}
+
+func (s *starting) Start(context.Context) error {
+	close(s.begun)
+	<-s.release
+	s.fault = errors.New("it has started")
+	return nil
+}
+
+func (s *starting) Check(context.Context) error { return s.fault }
+
+func (s *starting) Process(_ context.Context, b []*flows.Message) ([]*flows.Message, error) {
+	return b, nil
 }

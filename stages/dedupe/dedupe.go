@@ -210,16 +210,15 @@ func (s *stage) arrival(m *flows.Message) *Headline {
 	if received := it.Received; !received.IsZero() && received.Before(at) {
 		at = received
 	}
-	a := store.Arrival{Key: s.prefix + bounded(it.Key), ID: m.ID, At: at}
+	h := Read(store.Arrival{Key: s.prefix + bounded(it.Key), ID: m.ID, At: at})
 	if filing := it.Accession != "" || it.Form != "" || strings.HasPrefix(it.Key, "acc:"); filing || !s.near.Enabled {
-		return &Headline{Arrival: a}
+		return h
 	}
-	a.Text = headline(it)
-	words := wordsOf(a.Text)
-	if a.Group = group(it, words); a.Group != "" {
-		a.Group = s.prefix + bounded(a.Group)
+	h.Text = headline(it)
+	if h.Group = group(it, h); h.Group != "" {
+		h.Group = s.prefix + bounded(h.Group)
 	}
-	return read(a, words)
+	return h
 }
 
 // join asks the store, once.
@@ -257,7 +256,7 @@ func (s *stage) judge(arrivals []*Headline, joined []store.Joined) []verdict {
 		if !taken {
 			r = s.rows.take(a.Group)
 		}
-		r.extend(s.near.Rule(), joined[i].Before)
+		r.extend(joined[i].Before)
 		rows[a.Group] = r
 		verdicts[i] = s.compare(r, a, len(joined[i].Before))
 	}
@@ -269,17 +268,17 @@ func (s *stage) judge(arrivals []*Headline, joined []store.Joined) []verdict {
 
 // compare comes to a verdict on a headline with n others before it.
 func (s *stage) compare(r row, h *Headline, n int) (v verdict) {
-	if h.again {
+	if Amends(h.Text) {
 		to := "unlinked"
-		if first := r.amended(s.near.Rule(), h, n); first != nil && !strings.HasPrefix(first.Key, s.prefix+hashed) {
-			v.amends, to = strings.TrimPrefix(first.Key, s.prefix), "linked"
+		if told := r.amended(s.near.Rule(), h, n); told != nil && !strings.HasPrefix(told.Key, s.prefix+hashed) {
+			v.amends, to = strings.TrimPrefix(told.Key, s.prefix), "linked"
 		}
 		amendments.WithLabelValues(to).Inc()
 		return v
 	}
-	first, guards := r.judge(s.near.Rule(), h, n)
-	if first != nil {
-		return verdict{kind: near, to: first.ID}
+	told, guards := r.judge(s.near.Rule(), h, n)
+	if told != nil {
+		return verdict{kind: near, to: told.ID}
 	}
 	for _, guard := range guards {
 		guarded.WithLabelValues(guard).Inc()

@@ -1,14 +1,15 @@
 package dedupe
 
 import (
-	"cmp"
 	"hash/maphash"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"catalyst/internal/likeness"
 	"catalyst/internal/news"
@@ -19,7 +20,7 @@ import (
 // has, the share that both have. Words that every headline has do not count, nor does
 // what announces a correction. It is 0 where one has fewer than [fewest] words: "Net
 // Asset Value" is another company's every time.
-func Similarity(a, b string) float64 { return alike(marks(wordsOf(a)), marks(wordsOf(b))) }
+func Similarity(a, b string) float64 { return alike(marks(a), marks(b)) }
 
 // fewest is how many words a headline must have that is compared.
 const fewest = 4
@@ -53,29 +54,57 @@ var empty = func() map[string]bool {
 	return words
 }()
 
-// apostrophes takes them out, and the genitive with them.
-var apostrophes = strings.NewReplacer("'s ", " ", "’s ", " ", "'", "", "’", "")
-
-// wordsOf returns the words of a headline, sorted, each once.
-func wordsOf(title string) []string {
-	title = apostrophes.Replace(strings.ToLower(plain(title)) + " ")
-	words := strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	words = slices.DeleteFunc(words, func(w string) bool { return empty[w] })
-	slices.Sort(words)
-	return slices.Compact(words)
+// words yields the words of a headline in its order, in lower case, without those that are
+// empty. An apostrophe is left out, and the s of a genitive with it. A word is valid until the
+// next one.
+func words(title string) iter.Seq[[]byte] {
+	low := strings.ToLower(title)
+	if mayAmend(low) {
+		low = strings.ToLower(plain(title))
+	}
+	return func(yield func([]byte) bool) {
+		word := make([]byte, 0, 64)
+		for i := 0; i < len(low); {
+			r, size := rune(low[i]), 1
+			if r >= utf8.RuneSelf {
+				r, size = utf8.DecodeRuneInString(low[i:])
+			}
+			i += size
+			switch {
+			case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
+				word = append(word, byte(r))
+				continue
+			case r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)):
+				word = append(word, low[i-size:i]...)
+				continue
+			case r == '\'' || r == '’':
+				if genitive := strings.HasPrefix(low[i:], "s ") || low[i:] == "s"; !genitive {
+					continue
+				}
+				i++
+			}
+			if len(word) > 0 && !empty[string(word)] && !yield(word) {
+				return
+			}
+			word = word[:0]
+		}
+		if len(word) > 0 && !empty[string(word)] {
+			yield(word)
+		}
+	}
 }
 
 var seed = maphash.MakeSeed()
 
-// marks returns a number for each word, sorted: a group has many words to compare, and
-// numbers are compared in no time.
-func marks(words []string) []uint64 {
-	m := make([]uint64, len(words))
-	for i, w := range words {
-		m[i] = maphash.String(seed, w)
+// marks returns a number for each word of a headline, sorted, each once: a group has many to
+// compare, and numbers are compared in no time.
+func marks(title string) []uint64 {
+	m := make([]uint64, 0, 16)
+	for w := range words(title) {
+		m = append(m, maphash.Bytes(seed, w))
 	}
 	slices.Sort(m)
-	return m
+	return slices.Compact(m)
 }
 
 // amending is what wires put before or behind the headline of a story that they tell anew.
@@ -87,12 +116,14 @@ var amending = regexp.MustCompile(`(?i)^[\W_]*(?:` +
 
 // Amends reports whether a headline announces that it tells a story anew: it is an
 // update, an amendment or a correction.
-func Amends(title string) bool { return mayAmend(title) && amending.MatchString(title) }
+func Amends(title string) bool {
+	return mayAmend(strings.ToLower(title)) && amending.MatchString(title)
+}
 
 // mayAmend tells most headlines from those that amending matches, at a hundredth of its cost.
+// The title is in lower case.
 func mayAmend(title string) bool {
-	title = strings.ToLower(title)
-	for _, word := range []string{"correct", "c o r r", "updat", "amend", "refile", "revised", "clarification"} {
+	for _, word := range [...]string{"correct", "c o r r", "updat", "amend", "refile", "revised", "clarification"} {
 		if strings.Contains(title, word) {
 			return true
 		}
@@ -102,7 +133,7 @@ func mayAmend(title string) bool {
 
 // plain is a headline without what announces a correction.
 func plain(title string) string {
-	if !mayAmend(title) {
+	if !mayAmend(strings.ToLower(title)) {
 		return title
 	}
 	for range 3 { // "UPDATE: CORRECTING and REPLACING …"
@@ -125,18 +156,30 @@ type Rule struct {
 type Headline struct {
 	store.Arrival
 
+	// All of it is read, and decided, when it is first needed.
 	words   []uint64
-	facts   *likeness.Facts   // read when first needed
-	wording *likeness.Wording // likewise
-	again   bool              // it tells a story anew
-	first   bool              // no earlier one tells the same
+	facts   *likeness.Facts
+	wording *likeness.Wording
+	place   place
 }
 
-// Read reads the headline of an arrival.
-func Read(a store.Arrival) *Headline { return read(a, wordsOf(a.Text)) }
+// A place is whether a headline is the first of its row to tell its story.
+type place int8
 
-func read(a store.Arrival, words []string) *Headline {
-	return &Headline{Arrival: a, words: marks(words), again: Amends(a.Text)}
+const (
+	undecided place = iota
+	first
+	later
+)
+
+// Read reads the headline of an arrival.
+func Read(a store.Arrival) *Headline { return &Headline{Arrival: a} }
+
+func (h *Headline) marks() []uint64 {
+	if h.words == nil {
+		h.words = marks(h.Text)
+	}
+	return h.words
 }
 
 func (h *Headline) said() likeness.Facts {
@@ -162,7 +205,7 @@ func (h *Headline) worded() likeness.Wording {
 // Same tells whether b, who came later, be it that it was received before, tells the same story as a. Where only their facts
 // or a word tell them apart it names the guard that says so.
 func (r Rule) Same(a, b *Headline) (same bool, guard string) {
-	if b.again || b.At.Sub(a.At).Abs() >= r.Window || alike(a.words, b.words) < r.Similarity {
+	if b.At.Sub(a.At).Abs() >= r.Window || alike(a.marks(), b.marks()) < r.Similarity || Amends(b.Text) {
 		return false, ""
 	}
 	if guard = a.said().Differs(b.said()); guard == "" && a.worded().Exchanged(b.worded()) {
@@ -178,7 +221,7 @@ type row []*Headline
 // extend takes in the arrivals of the group as the store has them now. What r has read is
 // not read again; where the oldest have gone meanwhile, who was first is decided anew, as
 // by anybody who sees the row for the first time.
-func (r *row) extend(rule Rule, all []store.Arrival) {
+func (r *row) extend(all []store.Arrival) {
 	known, decided := *r, true
 	if len(known) > 0 && len(all) > 0 && known[0].ID != all[0].ID {
 		gone := max(0, slices.IndexFunc(known, func(h *Headline) bool { return h.ID == all[0].ID }))
@@ -193,26 +236,38 @@ func (r *row) extend(rule Rule, all []store.Arrival) {
 			h, decided = Read(a), false
 		}
 		if !decided {
-			first, _ := next.judge(rule, h, i)
-			h.first = first == nil
+			h.place = undecided
 		}
 		next = append(next, h)
 	}
 	*r = next
 }
 
+// first reports whether nobody before the i-th has told its story. Most are never asked: of
+// those before a headline only the ones that are like it matter.
+func (r row) first(rule Rule, i int) bool {
+	h := r[i]
+	if h.place == undecided {
+		h.place = first
+		if told, _ := r.judge(rule, h, i); told != nil {
+			h.place = later
+		}
+	}
+	return h.place == first
+}
+
 // judge returns whoever of the first n told the story of h; nil if h is the first. Guards
 // are those that kept similar ones apart.
-func (r row) judge(rule Rule, h *Headline, n int) (first *Headline, guards []string) {
-	for _, earlier := range r[:n] {
-		if !earlier.first || parts(earlier.ID, h.ID) {
+func (r row) judge(rule Rule, h *Headline, n int) (told *Headline, guards []string) {
+	for i, earlier := range r[:n] {
+		same, guard := rule.Same(earlier, h)
+		if !same && guard == "" || parts(earlier.ID, h.ID) || !r.first(rule, i) {
 			continue
 		}
-		same, guard := rule.Same(earlier, h)
 		if same {
 			return earlier, nil
 		}
-		if guard != "" && !slices.Contains(guards, guard) {
+		if !slices.Contains(guards, guard) {
 			guards = append(guards, guard)
 		}
 	}
@@ -232,35 +287,42 @@ func parts(a, b string) bool {
 
 // amended returns what h, which tells a story anew, is about: of the first n, however old
 // and whatever the facts, which are what is corrected, the one most like it.
-func (r row) amended(rule Rule, h *Headline, n int) (first *Headline) {
+func (r row) amended(rule Rule, h *Headline, n int) (told *Headline) {
 	best := rule.Similarity
-	for _, earlier := range r[:n] {
-		s := alike(earlier.words, h.words)
-		if earlier.first && (s > best || first == nil && s >= best) {
-			best, first = s, earlier
+	for i, earlier := range r[:n] {
+		s := alike(earlier.marks(), h.marks())
+		if (s > best || told == nil && s >= best) && r.first(rule, i) {
+			best, told = s, earlier
 		}
 	}
-	return first
+	return told
 }
 
 // group is what a headline is compared within: those of the same companies, or where it
 // names none, those with the same longest word, if it has so many words that another company's
 // can hardly be like it. Empty is none.
-func group(it *news.Item, words []string) string {
+func group(it *news.Item, h *Headline) string {
+	n := len(h.marks())
 	switch {
-	case len(words) < fewest:
+	case n < fewest:
 		return ""
 	case len(it.Tickers) > 0:
 		tickers := slices.Compact(slices.Sorted(slices.Values(it.Tickers)))
 		return "t:" + strings.Join(tickers, ",")
-	case len(words) < fewest+1:
+	case n < fewest+1:
 		return ""
 	}
-	return "w:" + slices.MaxFunc(words, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(b, a)) })
+	var longest string // and of those the first by the alphabet
+	for w := range words(h.Text) {
+		if len(w) > len(longest) || len(w) == len(longest) && string(w) < longest {
+			longest = string(w)
+		}
+	}
+	return "w:" + longest
 }
 
 // Group is [group] of an item's headline.
-func Group(it *news.Item) string { return group(it, wordsOf(headline(it))) }
+func Group(it *news.Item) string { return group(it, Read(store.Arrival{Text: headline(it)})) }
 
 // headline is what is kept of a title.
 func headline(it *news.Item) string {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -29,16 +28,9 @@ func (e usageError) Unwrap() error { return e.error }
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(heapGrowth)
-	}
+	paceCollector()
 	os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
 }
-
-// heapGrowth is the GOGC of a process that is not told another. Some 10 MB live while messages
-// make hundreds a second: at Go's own 100 the collector would run fifty times a second.
-// `GOGC=100 go run ./bench/hop` shows the difference; it costs 20 to 40 MB in a burst.
-const heapGrowth = 400
 
 // run executes one command line and returns its exit code.
 func run(args []string, io stdio) int {

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"io"
 	"math/rand/v2"
-	"os"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,6 +33,7 @@ func TestHostileEntries(t *testing.T) {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, place, discordtest.Config{}, top("sources: []"))
+			w.env["HTTP_LISTEN"] = "127.0.0.1:0"
 			items, titles := newsworthy(good)
 			for i, text := range hostileTexts {
 				items[i].Title += " " + text
@@ -74,7 +75,7 @@ func TestHostileEntries(t *testing.T) {
 			if !c.alive() {
 				t.Fatal("the process has died")
 			}
-			peak := c.peakMemory()
+			peak := c.memory()
 			c.stop()
 			if peak > most {
 				t.Errorf("the process took %d MB, want at most %d", peak>>20, most>>20)
@@ -248,18 +249,23 @@ func (w *world) forget(poisoned []broker.Stored) {
 	}
 }
 
-// peakMemory returns the largest resident size that the process has had, in bytes; 0
-// where the system does not tell.
-func (c *child) peakMemory() int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+// memory returns how many bytes the Go runtime of the process has ever needed at a time. What
+// is resident would be a multiple of it under the race detector, and differ from day to day.
+func (c *child) memory() int64 {
+	c.w.Helper()
+	resp, err := http.Get("http://" + c.logged("http_listening")[0]["address"].(string) + "/metrics")
 	if err != nil {
-		return 0
+		c.w.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		return 0
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.w.Fatal(err)
 	}
-	kilobytes, _ := strconv.ParseInt(fields[0], 10, 64)
-	return kilobytes << 10
+	_, rest, _ := strings.Cut(string(text), "\ngo_memstats_sys_bytes ")
+	bytes, err := strconv.ParseFloat(strings.Fields(rest + " ?")[0], 64)
+	if err != nil {
+		c.w.Fatalf("/metrics does not say how much memory there is: %v", err)
+	}
+	return int64(bytes)
 }

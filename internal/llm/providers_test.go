@@ -447,7 +447,8 @@ func TestConnectionsUnderLoad(t *testing.T) {
 		}
 		close(all)
 		callers.Wait()
-		if n := w.Connections(); n > atOnce {
+		// A call that finds none free dials, and may yet get one that is freed meanwhile.
+		if n := w.Connections(); n > 2*atOnce {
 			t.Errorf("%d calls, %d at a time, opened %d connections", calls, atOnce, n)
 		}
 		if n := answered.Load(); n != calls*3/5 {

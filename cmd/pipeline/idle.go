@@ -10,7 +10,7 @@ import (
 const (
 	idleFirst = 10 * time.Second // the start is over by then
 	idleLook  = time.Minute
-	idleShare = 0.02     // of a core: who uses less has nothing to do
+	idleShare = 0.1      // of a core: who uses less has little to do
 	idleMost  = 24 << 20 // bytes of files that may stay mapped
 )
 

@@ -19,6 +19,7 @@ import (
 type memory struct {
 	mu       sync.Mutex
 	err      error
+	late     []time.Duration // of the next answers of Take
 	counters map[string]int64
 	notes    map[string][]byte
 }
@@ -36,6 +37,10 @@ func (m *memory) fail(err error) {
 func (m *memory) Take(_ context.Context, meters []store.Meter) (store.Taken, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(m.late) > 0 {
+		defer time.Sleep(m.late[0])
+		m.late = m.late[1:]
+	}
 	if m.err != nil {
 		return store.Taken{}, m.err
 	}
@@ -212,4 +217,35 @@ func TestAWrongClockSilencesNobodyForGood(t *testing.T) {
 			t.Errorf("a note that is nonsense: %v", err)
 		}
 	})
+}
+
+// What was counted in a second that is over when the answer comes is counted again in the one
+// in which the request begins; but a store that is always late holds nothing up for good.
+func TestALateAnswerIsCountedAgain(t *testing.T) {
+	const late = 2 * time.Second
+	for name, c := range map[string]struct {
+		late   []time.Duration
+		counts int64
+	}{
+		"in time":     {[]time.Duration{slot}, 1},
+		"late once":   {[]time.Duration{late}, 2},
+		"late always": {[]time.Duration{late, late, late, late, late}, counts},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory()
+				m.late = c.late
+				if err := m.limits().wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				var sum int64
+				for _, n := range m.counters {
+					sum += n
+				}
+				if sum != c.counts {
+					t.Errorf("counted %d times, want %d", sum, c.counts)
+				}
+			})
+		})
+	}
 }

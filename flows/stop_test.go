@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"catalyst/flows"
+	"catalyst/internal/broker"
 	"catalyst/internal/broker/brokertest"
 )
 
@@ -189,3 +190,67 @@ func TestSourceFailureEndsThePipeline(t *testing.T) {
 type sourceFunc func(context.Context, flows.Publish) error
 
 func (f sourceFunc) Run(ctx context.Context, publish flows.Publish) error { return f(ctx, publish) }
+
+// A subscription that ends by itself would leave a pipeline that runs and takes nothing in: it
+// stops instead and says why.
+func TestStopWhenASubscriptionEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := endingBroker{brokertest.NewMemory(), make(chan struct{})}
+		sink := newShelf()
+		e, err := flows.New(plan([]flows.Source{list{n: 3}, forever{}}, [][]flows.Stage{{stageFunc(pass)}}, sink), b, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- e.Run(t.Context()) }()
+		time.Sleep(time.Minute)
+		if got := len(sink.titles()); got != 3 {
+			t.Errorf("%d were delivered, want 3", got)
+		}
+		close(b.end)
+		select {
+		case err := <-ended:
+			if err == nil || !strings.Contains(err.Error(), "has ended by itself") {
+				t.Errorf("error %v, want one that says that the subscription has ended", err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("the pipeline runs on and takes nothing in")
+		}
+	})
+}
+
+// An endingBroker ends its subscriptions when it is told to.
+type endingBroker struct {
+	*brokertest.Memory
+	end chan struct{}
+}
+
+func (b endingBroker) Subscriber(c broker.Config) (broker.Subscriber, error) {
+	s, err := b.Memory.Subscriber(c)
+	return endingSubscriber{s, b.end}, err
+}
+
+type endingSubscriber struct {
+	broker.Subscriber
+	end chan struct{}
+}
+
+func (s endingSubscriber) Receive(ctx context.Context, topic string) (<-chan []broker.Delivery, error) {
+	in, err := s.Subscriber.Receive(ctx, topic)
+	out := make(chan []broker.Delivery)
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case batch, ok := <-in:
+				if !ok {
+					return
+				}
+				out <- batch
+			case <-s.end:
+				return
+			}
+		}
+	}()
+	return out, err
+}

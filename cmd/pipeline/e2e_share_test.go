@@ -22,6 +22,7 @@ func TestTwoProcessesShare(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, place, discordtest.Config{Latency: 5 * time.Millisecond},
 					top("sources: []"), top("engine: {in_flight: 40}")) // so that neither takes everything
+				w.env["LLM_MAX_CONCURRENT"] = "1000" // the dead keep their places for 15 s, and this is about leases
 				w.model.Always(llmtest.Step{Delay: 5 * time.Millisecond})
 				items, titles := newsworthy(n)
 				w.publish(items...)

@@ -42,9 +42,6 @@ func (e *Engine) Outages() map[string]Outage {
 // return is at fault too, and so is the pipeline until everything has started: no
 // component is asked while its Start runs.
 func (e *Engine) Check(ctx context.Context) map[string]error {
-	if !e.started.Load() {
-		return map[string]error{"pipeline": errors.New("it is starting")}
-	}
 	faults := map[string]error{}
 	check := func(name string, it any) {
 		if c, ok := it.(Checker); ok {
@@ -55,6 +52,10 @@ func (e *Engine) Check(ctx context.Context) map[string]error {
 	}
 	if err := e.broker.Ping(ctx); err != nil {
 		faults["broker"] = err
+	}
+	if !e.started.Load() {
+		faults["pipeline"] = errors.New("it is starting")
+		return faults
 	}
 	for _, s := range e.sources {
 		check(s.Name, s.it)

@@ -21,10 +21,10 @@ build: ## build the static binary into bin/
 
 test: fmt race cross ## everything CI checks: format, vet, tests with races on real services, other platforms
 
-# The detector would keep each of the hundreds of processes for a second after its end. Vet looks
-# at the build with the detector too, as another build would have to be made first. The code of SQLite,
-# made from C, is not searched for races, which it does twice as fast; the SDKs, a
-# quarter of all compilation, are not optimized.
+# The detector would keep each of the hundreds of processes for a second after its end. Vet
+# looks at the build with the detector too, as another one would have to be made first. The
+# code of SQLite, made from C, is not searched for races, which takes it half the time; the
+# SDKs, a third of all compilation, are not optimized.
 race: export CGO_ENABLED = 1
 race: export GORACE = atexit_sleep_ms=0
 race: export GOFLAGS = -race -gcflags=modernc.org/sqlite/lib=-race=false '-gcflags=github.com/openai/...=-N -l' '-gcflags=github.com/anthropics/...=-N -l'

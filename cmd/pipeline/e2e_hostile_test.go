@@ -28,7 +28,7 @@ import (
 // that are: each of them ends in poison with its reason, each item is delivered, and
 // the process lives on within bounds.
 func TestHostileEntries(t *testing.T) {
-	const bad, good, most = 10_000, 500, 300 << 20
+	const bad, good, most = 10_000, 500, 200 << 20
 	for _, place := range places {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()

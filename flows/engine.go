@@ -53,6 +53,9 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, e.close()) }()
 
 	if err := e.startComponents(ctx); err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil // it was told to stop: nothing has failed
+		}
 		return err
 	}
 	e.started.Store(true)

@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -253,4 +254,30 @@ func (s endingSubscriber) Receive(ctx context.Context, topic string) (<-chan []b
 		}
 	}()
 	return out, err
+}
+
+// startFunc is a stage that is started by a function.
+type startFunc struct {
+	stageFunc
+	start func(context.Context) error
+}
+
+func (s startFunc) Start(ctx context.Context) error { return s.start(ctx) }
+
+// Who stops a process that is still starting has not had a failure; what else goes wrong
+// meanwhile is one.
+func TestStopWhileStarting(t *testing.T) {
+	for _, failure := range []error{nil, errors.New("no such table")} {
+		starting := make(chan struct{})
+		s := startFunc{stageFunc(pass), func(ctx context.Context) error {
+			close(starting)
+			<-ctx.Done() // as on a server that does not answer
+			return cmp.Or(failure, ctx.Err())
+		}}
+		stop := start(t, plan(nil, [][]flows.Stage{{s}}, newShelf()), brokertest.NewMemory())
+		<-starting
+		if took, err := stop(); took > 4*time.Second || !errors.Is(err, failure) {
+			t.Errorf("the stop took %v and returned %v, want %v", took, err, failure)
+		}
+	}
 }

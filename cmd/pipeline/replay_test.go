@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -482,30 +483,46 @@ func TestReplaySaysWhyThereIsNoVerdict(t *testing.T) {
 // An interrupted replay ends in order and reports what it did.
 func TestReplayInterrupted(t *testing.T) {
 	t.Parallel()
-	var out, log bytes.Buffer
-	a := &app{stdio: stdio{strings.NewReader(""), &out, &log}, env: func(string) (string, bool) { return "", false }}
+	var out bytes.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
+	log := &onWord{word: "llm_route", then: cancel} // something has gone the whole way
+	a := &app{stdio: stdio{strings.NewReader(""), &out, log}, env: func(string) (string, bool) { return "", false }}
 	effects := filepath.Join(t.TempDir(), "effects.jsonl")
 	root := a.command()
 	// The sample begins with three items within half a minute, and then comes a pause.
-	root.SetArgs([]string{"replay", "--env-file", "none", "-f", replayedFile(t, 0), "--speed", "60", "--json", "-", "--effects", effects, sampleFile(t, 408)})
-	done := make(chan error, 1)
-	go func() { done <- root.ExecuteContext(ctx) }()
-	time.AfterFunc(2*time.Second, cancel) // a busy machine needs one to start
-	if err := <-done; err != nil {
-		t.Fatalf("%v\n%s", err, log.String())
+	root.SetArgs([]string{"replay", "--env-file", "none", "-f", replayedFile(t, 0), "--speed", "60", "--log-level", "debug", "--json", "-", "--effects", effects, sampleFile(t, 408)})
+	if err := root.ExecuteContext(ctx); err != nil {
+		t.Fatalf("%v\n%s", err, log.all.String())
 	}
 	var r replay.Report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		t.Fatal(err)
 	}
-	if !r.Interrupted || r.Figures.In == r.Figures.Items || r.Figures.Lost != 0 {
+	if !r.Interrupted || r.Figures.In == 0 || r.Figures.In == r.Figures.Items || r.Figures.Lost != 0 {
 		t.Errorf("interrupted %v, figures %+v; want not all of the items and none lost", r.Interrupted, r.Figures)
 	}
 	text, err := os.ReadFile(effects)
 	if err != nil || bytes.Count(text, []byte(`"step":"announce"`)) != r.Figures.Alerted {
 		t.Errorf("%d effects of %d alerts, %v", bytes.Count(text, []byte(`"step":"announce"`)), r.Figures.Alerted, err)
 	}
+}
+
+// onWord is a log that calls then when it is given word.
+type onWord struct {
+	word string
+	then func()
+
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (w *onWord) Write(text []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if bytes.Contains(text, []byte(w.word)) {
+		w.then()
+	}
+	return w.all.Write(text)
 }
 
 // What kept failing is replayed from the poison topic, which keeps it, and fails again.

@@ -5,11 +5,13 @@ import (
 	"strconv"
 )
 
-const (
-	negations = "not no never without cannot can't won't doesn't didn't isn't aren't wasn't hasn't haven't wouldn't nor neither unable"
-	// reach is how many words behind a negation it turns around.
-	reach = 4
-)
+// reach is how many words behind a negation it turns around.
+const reach = 4
+
+var negations = set("never without cannot can't won't doesn't didn't isn't aren't wasn't hasn't haven't wouldn't nor neither unable")
+
+// restraints are what is undone when it is lifted.
+const restraints = "force ban halt curbs sanctions suspension restrictions moratorium embargo"
 
 // directions notes the poles of all words of direction, turned around where they are
 // negated, and the negations of anything else.
@@ -59,49 +61,81 @@ var opposite = map[byte]byte{'+': '-', '-': '+', '=': '='}
 
 // denial reports whether the token at i denies what follows.
 func (r *reader) denial(i int) bool {
-	t, next := r.at(i), r.at(i+1)
-	switch {
-	case t.is("no") && (next.number || next.is("one longer-term")), t.is("not") && next.is("only"):
-		return false // No. 2
-	case t.is("fail fails failed failing") && next.is("to"), t.is("against") && r.at(i-1).is("vote votes voted voting"):
-		return true
+	next := r.at(i + 1)
+	switch word := r.at(i).text; word {
+	case "no":
+		return !next.number && !next.is("one longer-term") // No. 2
+	case "not":
+		return !next.is("only")
+	case "fail", "fails", "failed", "failing":
+		return next.is("to")
+	case "against":
+		return r.at(i - 1).is("vote votes voted voting")
+	default:
+		return negations[word]
 	}
-	return t.is(negations)
 }
 
-// pole is the pole that the word at i stands for.
+// pole is the pole that the word at i stands for. What most words stand for is in poles;
+// here is what depends on the words around.
 func (r *reader) pole(i int) (pole, bool) {
-	t := r.at(i)
 	before, next := r.at(i-1), r.at(i+1)
-	switch {
-	case t.is("off") && before.is("call calls called calling"), t.is("away") && before.is("walk walks walked walking"),
-		t.is("close closes closed closing") && next.is("out"), t.is("drop drops dropped") && r.soon(i, "plan plans bid offer deal project"),
-		t.is("lift lifts lifted lifting end ends ended") && next.is("force ban halt curbs sanctions suspension restrictions moratorium embargo"):
-		return pole{"pact", '-'}, true
-	case t.is("flat steady unchanged"):
+	var undone, over, fewer, nothing bool
+	word := r.at(i).text
+	switch word {
+	case "off":
+		undone, fewer = before.is("call calls called calling"), before.is("lay lays laid laying")
+	case "away":
+		undone = before.is("walk walks walked walking")
+	case "close", "closes", "closed", "closing":
+		undone = next.is("out")
+	case "drop", "drops", "dropped":
+		undone = r.soon(i, "plan plans bid offer deal project") || r.has("charges charge lawsuit suit case probe")
+	case "lift", "lifts", "lifted", "lifting":
+		undone = next.is(restraints)
+	case "end", "ends", "ended", "ending":
+		undone = word != "ending" && next.is(restraints)
+		over = !before.is("at the by year quarter month fiscal to -")
+	case "over":
+		over = before.is("outage strike lockout dispute shortage is")
+	case "flat", "steady", "unchanged":
 		return pole{"level", '='}, true
-	case t.is("end ends ended ending") && !before.is("at the by year quarter month fiscal to -"), t.is("over") && before.is("outage strike lockout dispute shortage is"):
-		return pole{"motion", '-'}, true
-	case t.is("drop drops dropped") && r.has("charges charge lawsuit suit case probe"):
+	case "more", "less":
+		nothing = next.is("than")
+	case "better", "worse":
+		nothing = !next.is("than")
+	case "up": // up to 500 jobs
+		nothing = next.is("to") && (before.is("of for worth with by buy spend invest repurchase pay off") || poles[before.text].axis != "")
+	case "down":
+		nothing = next.is("payment under")
+	case "above":
+		nothing = next.is("all")
+	case "top":
+		nothing = before.is("the a on")
+	case "fall", "falls", "fell", "falling": // it is "short" that counts
+		nothing = next.is("short")
+	case "short": // a short seller
+		nothing = !before.is("falls fell fall falling comes came")
+	case "block", "blocks":
+		nothing = next.is("off in of at on trade trades chain chains")
+	case "profit":
+		nothing = next.is("warning")
+	case "name", "names", "named":
+		nothing = next.is("of brand")
+	case "approval", "approvals", "clearance":
+		nothing = r.sought(i)
+	}
+	switch {
+	case undone:
 		return pole{"pact", '-'}, true
-	case t.is("off") && before.is("lay lays laid laying"):
+	case over:
+		return pole{"motion", '-'}, true
+	case fewer:
 		return pole{"level", '-'}, true
-	case t.is("more less") && next.is("than"), t.is("block blocks") && next.is("off in of at on trade trades chain chains"):
-		return pole{}, false
-	case t.is("up") && next.is("to") && (before.is("of for worth with by buy spend invest repurchase pay off") || poles[before.text].axis != ""):
-		return pole{}, false // up to 500 jobs
-	case t.is("down") && next.is("payment under"), t.is("above") && next.is("all"), t.is("top") && before.is("the a on"):
-		return pole{}, false
-	case t.is("falls fell fall falling") && next.is("short"):
-		return pole{}, false // it is "short" that counts
-	case t.is("short") && !before.is("falls fell fall falling comes came"):
-		return pole{}, false // a short seller
-	case t.is("profit") && next.is("warning"), t.is("better worse") && !next.is("than"), t.is("name named names") && next.is("of brand"):
-		return pole{}, false
-	case t.is("approval approvals clearance") && r.sought(i):
+	case nothing:
 		return pole{}, false
 	}
-	p, ok := poles[t.text]
+	p, ok := poles[word]
 	return p, ok
 }
 
@@ -170,21 +204,21 @@ func (r *reader) has(words string) bool {
 	return slices.ContainsFunc(r.tokens, func(t token) bool { return t.is(words) })
 }
 
-const (
-	deeds     = "acquires acquire acquiring buys buy buying purchases purchase purchasing sues sue suing invests licenses snaps"
-	sufferers = "acquired bought purchased sued taken-over"
-	fillers   = "up a an the to of in on by for with and its his her their be is are was were being been will would has have had agrees agree agreed plans plan offers offer " +
-		"inc corp corporation co company ltd plc llc group holdings holding sa ag nv se deal stake unit business all from at over after as says said talks completes complete announces definitive agreement"
+var (
+	deeds     = set("acquires acquire acquiring buys buy buying purchases purchase purchasing sues sue suing invests licenses snaps")
+	sufferers = set("acquired bought purchased sued")
+	fillers   = set(`up a an the to of in on by for with and its his her their be is are was were being been will would has have had agrees agree agreed plans plan offers offer
+		inc corp corporation co company ltd plc llc group holdings holding sa ag nv se deal stake unit business all from at over after as says said talks completes complete announces definitive agreement`)
 )
 
 // deeds notes who did it and to whom, for the verbs where that may be turned around.
 func (r *reader) deeds() {
 	for i, t := range r.tokens {
 		switch {
-		case t.is(sufferers) && r.at(i+1).is("by"):
+		case sufferers[t.text] && r.at(i+1).is("by"):
 			r.Actors = r.names(r.Actors, i+2, +1)
 			r.Objects = r.names(r.Objects, i-1, -1)
-		case t.is(deeds), t.is("acquired bought purchased sued") && !r.at(i-1).is("be is was were being been"):
+		case deeds[t.text], sufferers[t.text] && !r.at(i-1).is("be is was were being been"):
 			r.Actors = r.names(r.Actors, i-1, -1)
 			r.Objects = r.names(r.Objects, i+1, +1)
 		}
@@ -195,7 +229,7 @@ func (r *reader) deeds() {
 func (r *reader) names(names []string, i, direction int) []string {
 	for found := 0; found < 3 && i >= 0 && i < len(r.tokens) && len(names) < maxFacts; i += direction {
 		t := r.at(i)
-		if t.number || len(t.text) < 2 || t.is(fillers) {
+		if t.number || len(t.text) < 2 || fillers[t.text] {
 			if t.number || t.is("for") {
 				break
 			}

@@ -24,7 +24,7 @@ func (r *reader) at(i int) token {
 // after returns the index of the next token that is no hyphen, slash or apostrophe.
 func (r *reader) after(i int) int {
 	i++
-	for r.at(i).is("- / '") {
+	for r.at(i).joins() {
 		i++
 	}
 	return i
@@ -33,7 +33,7 @@ func (r *reader) after(i int) int {
 // before is the same the other way.
 func (r *reader) before(i int) int {
 	i--
-	for r.at(i).is("- / '") {
+	for r.at(i).joins() {
 		i--
 	}
 	return i

@@ -38,11 +38,12 @@ func (r *reader) wire() {
 
 // names500 uses up numbers that are part of a name.
 func (r *reader) names500() {
-	for i := range r.tokens {
-		before, t := r.at(r.before(i)), r.at(i)
+	for i, t := range r.tokens {
+		named := func(by string) bool { return r.at(r.before(i)).is(by) }
 		switch {
-		case t.text == "500" && before.is("p fortune"), t.text == "100" && before.is("nasdaq ftse"), t.text == "2000" && before.is("russell"),
-			t.text == "1000" && before.is("russell fortune"), t.text == "19" && before.is("covid"), t.text == "225" && before.is("nikkei"):
+		case !t.number:
+		case t.text == "500" && named("p fortune"), t.text == "100" && named("nasdaq ftse"), t.text == "2000" && named("russell"),
+			t.text == "1000" && named("russell fortune"), t.text == "19" && named("covid"), t.text == "225" && named("nikkei"):
 			r.use(i, i)
 		}
 	}
@@ -51,28 +52,36 @@ func (r *reader) names500() {
 // designators notes what is counted in letters and Roman numerals, too: Phase III,
 // Series B. A late-stage trial is in phase 3.
 func (r *reader) designators() {
-	for i := range r.tokens {
-		t, at := r.at(i), r.after(i)
-		next := r.at(at)
-		switch {
-		case t.is("phase") && (next.number || roman[next.text] != ""):
-			n := next.text
-			if !next.number {
-				n = roman[n]
-			} else if letter := r.at(at + 1); letter.glued && letter.is("a b") {
-				n += letter.text
-				at++
+	for i, t := range r.tokens {
+		switch at := r.after(i); t.text {
+		case "phase":
+			next := r.at(at)
+			n := roman[next.text]
+			if next.number {
+				n = next.text
+				if letter := r.at(at + 1); letter.glued && letter.is("a b") {
+					n += letter.text
+					at++
+				}
 			}
-			r.Numbers = add(r.Numbers, n+" phase")
-			r.use(i, at)
-		case t.is("late mid") && next.is("stage"):
-			r.Numbers = add(r.Numbers, map[string]string{"late": "3", "mid": "2"}[t.text]+" phase")
-		case t.is("series class tranche") && len(next.text) == 1 && !next.number && next.text != "-":
-			r.Numbers = add(r.Numbers, next.text+" "+t.text)
-			r.use(i, at)
-		case laterOrdinals[t.text] != "" && !r.used[i]:
-			r.Numbers = add(r.Numbers, laterOrdinals[t.text]+" th")
-			r.use(i, i)
+			if n != "" {
+				r.Numbers = add(r.Numbers, n+" phase")
+				r.use(i, at)
+			}
+		case "late", "mid":
+			if r.at(at).is("stage") {
+				r.Numbers = add(r.Numbers, map[string]string{"late": "3", "mid": "2"}[t.text]+" phase")
+			}
+		case "series", "class", "tranche":
+			if next := r.at(at); len(next.text) == 1 && !next.number && next.text != "-" {
+				r.Numbers = add(r.Numbers, next.text+" "+t.text)
+				r.use(i, at)
+			}
+		default:
+			if n := laterOrdinals[t.text]; n != "" && !r.used[i] {
+				r.Numbers = add(r.Numbers, n+" th")
+				r.use(i, i)
+			}
 		}
 	}
 }

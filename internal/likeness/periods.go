@@ -150,7 +150,7 @@ func (r *reader) year(i int) bool {
 	if len(t.text) != 4 || fullYear(t) == "" || r.currency(i) != "" {
 		return false
 	}
-	if u, _ := r.unit(i + 1); u != "" || r.at(i+1).glued && !r.at(i+1).is("- / '") || magnitudes[r.at(i+1).text] != 0 {
+	if u, _ := r.unit(i + 1); u != "" || r.at(i+1).glued && !r.at(i+1).joins() || magnitudes[r.at(i+1).text] != 0 {
 		return false
 	}
 	if r.at(i + 1).is("shares jobs employees workers stores units people homes cars vehicles barrels tons tonnes") {

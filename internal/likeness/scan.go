@@ -39,6 +39,9 @@ func (t token) is(words string) bool {
 	}
 }
 
+// joins reports whether t stands between parts of one word: a hyphen, a slash, an apostrophe.
+func (t token) joins() bool { return t.text == "-" || t.text == "/" || t.text == "'" }
+
 // signs are the characters that are tokens of their own, as they are meant.
 var signs = map[rune]string{
 	'$': "$", '€': "€", '£': "£", '¥': "¥", '₹': "₹", '%': "%", '％': "%",
@@ -50,7 +53,7 @@ func scan(text string) []token {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	var tokens []token
+	tokens := make([]token, 0, min(len(text)/5+1, maxTokens)) // a guess
 	glued := false
 	for len(text) > 0 && len(tokens) < maxTokens {
 		r, size := utf8.DecodeRuneInString(text)

@@ -83,6 +83,9 @@ func TestDiffers(t *testing.T) {
 		if got := a.Differs(b); got != c.want {
 			t.Errorf("%q and %q: %q, want %q\n%+v\n%+v", c.a, c.b, got, c.want, a, b)
 		}
+		if got := Differ(c.a, c.b); got != c.want {
+			t.Errorf("%q and %q: %q when no more is read than that takes, want %q", c.a, c.b, got, c.want)
+		}
 		if a.Differs(b) != b.Differs(a) {
 			t.Errorf("%q and %q: not symmetric", c.a, c.b)
 		}

@@ -5,20 +5,55 @@ import "slices"
 // Of reads the facts of a text, which may be anything. The same text has the same facts;
 // beyond the first few thousand bytes nothing is read.
 func Of(text string) Facts {
+	r := read(text)
+	r.figures()
+	r.course()
+	return r.Facts
+}
+
+// Differ is Of(a).Differs(Of(b)), but reads no more than it takes: most texts that say nearly
+// the same differ in numbers.
+func Differ(a, b string) string {
+	x, y := read(a), read(b)
+	x.figures()
+	y.figures()
+	if guard := x.Differs(y.Facts); guard != "" {
+		return guard
+	}
+	x.course()
+	y.course()
+	return x.Differs(y.Facts)
+}
+
+func read(text string) reader {
 	r := reader{tokens: scan(text)}
 	r.used = make([]bool, len(r.tokens))
+	return r
+}
+
+// figures notes numbers and periods.
+func (r *reader) figures() {
 	r.wire()
 	r.names500()
 	r.periods()
 	r.designators()
 	r.numbers()
+	sort(r.Numbers, r.From, r.To, r.Periods)
+}
+
+// course notes where things go, how far they have come, and who does it to whom. Figures come
+// first: what they use up is no word.
+func (r *reader) course() {
 	r.directions()
 	r.progress()
 	r.deeds()
-	for _, facts := range []*[]string{&r.Numbers, &r.From, &r.To, &r.Periods, &r.Directions, &r.Progress, &r.Actors, &r.Objects} {
-		slices.Sort(*facts)
+	sort(r.Directions, r.Progress, r.Actors, r.Objects)
+}
+
+func sort(facts ...[]string) {
+	for _, f := range facts {
+		slices.Sort(f)
 	}
-	return r.Facts
 }
 
 // add appends what is not there yet.

@@ -2,7 +2,6 @@ package dedupe
 
 import (
 	"hash/maphash"
-	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -54,44 +53,43 @@ var empty = func() map[string]bool {
 	return words
 }()
 
-// words yields the words of a headline in its order, in lower case, without those that are
-// empty. An apostrophe is left out, and the s of a genitive with it. A word is valid until the
-// next one.
-func words(title string) iter.Seq[[]byte] {
+// words calls then with the words of a headline in its order, in lower case, without those that
+// are empty. An apostrophe is left out, and the s of a genitive with it. A word is valid until
+// then returns.
+func words(title string, then func(word []byte)) {
 	low := strings.ToLower(title)
 	if mayAmend(low) {
 		low = strings.ToLower(plain(title))
 	}
-	return func(yield func([]byte) bool) {
-		word := make([]byte, 0, 64)
-		for i := 0; i < len(low); {
-			r, size := rune(low[i]), 1
-			if r >= utf8.RuneSelf {
-				r, size = utf8.DecodeRuneInString(low[i:])
-			}
-			i += size
-			switch {
-			case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
-				word = append(word, byte(r))
-				continue
-			case r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)):
-				word = append(word, low[i-size:i]...)
-				continue
-			case r == '\'' || r == '’':
-				if genitive := strings.HasPrefix(low[i:], "s ") || low[i:] == "s"; !genitive {
-					continue
-				}
-				i++
-			}
-			if len(word) > 0 && !empty[string(word)] && !yield(word) {
-				return
-			}
-			word = word[:0]
-		}
+	word := make([]byte, 0, 64)
+	end := func() {
 		if len(word) > 0 && !empty[string(word)] {
-			yield(word)
+			then(word)
 		}
+		word = word[:0]
 	}
+	for i := 0; i < len(low); {
+		r, size := rune(low[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(low[i:])
+		}
+		i += size
+		switch {
+		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
+			word = append(word, byte(r))
+			continue
+		case r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)):
+			word = append(word, low[i-size:i]...)
+			continue
+		case r == '\'' || r == '’':
+			if genitive := strings.HasPrefix(low[i:], "s ") || low[i:] == "s"; !genitive {
+				continue
+			}
+			i++
+		}
+		end()
+	}
+	end()
 }
 
 var seed = maphash.MakeSeed()
@@ -100,27 +98,27 @@ var seed = maphash.MakeSeed()
 // compare, and numbers are compared in no time.
 func marks(title string) []uint64 {
 	m := make([]uint64, 0, 16)
-	for w := range words(title) {
-		m = append(m, maphash.Bytes(seed, w))
-	}
+	words(title, func(w []byte) { m = append(m, maphash.Bytes(seed, w)) })
 	slices.Sort(m)
 	return slices.Compact(m)
 }
 
-// amending is what wires put before or behind the headline of a story that they tell anew.
-var amending = regexp.MustCompile(`(?i)^[\W_]*(?:` +
-	`(?:update|corrected|correction|correcting|refile|amended|clarification|revised|c o r r e c t i o n)(?: *#?\d{1,2} *[-–—:]| *[:/–—-])` +
-	`|(?:correcting and replacing|corrected and replaced|corrected version|corrected release)\b[\W_]*` +
-	`|/ *(?:correction|c o r r e c t i o n) */[\W_]*)` +
-	`|[\W_]*(?:/ *c o r r e c t i o n[^/]{0,60}/|[\[(] *(?:corrected?|correction|amended|updated?) *[\])]|/ *(?:correction|update) */|[–—:-] *(?:correction|corrected|updated?|amended))[\W_]*$`)
+// Wires put words before or behind the headline of a story that they tell anew.
+var (
+	ahead = regexp.MustCompile(`(?i)^[\W_]*(?:` +
+		`(?:update|corrected|correction|correcting|refile|amended|clarification|revised|c o r r e c t i o n)(?: *#?\d{1,2} *[-–—:]| *[:/–—-])` +
+		`|(?:correcting and replacing|corrected and replaced|corrected version|corrected release)\b[\W_]*` +
+		`|/ *(?:correction|c o r r e c t i o n) */[\W_]*)`)
+	behind = regexp.MustCompile(`(?i)[\W_]*(?:/ *c o r r e c t i o n[^/]{0,60}/|[\[(] *(?:corrected?|correction|amended|updated?) *[\])]|/ *(?:correction|update) */|[–—:-] *(?:correction|corrected|updated?|amended))[\W_]*$`)
+)
 
 // Amends reports whether a headline announces that it tells a story anew: it is an
 // update, an amendment or a correction.
 func Amends(title string) bool {
-	return mayAmend(strings.ToLower(title)) && amending.MatchString(title)
+	return mayAmend(strings.ToLower(title)) && (ahead.MatchString(title) || behind.MatchString(title))
 }
 
-// mayAmend tells most headlines from those that amending matches, at a hundredth of its cost.
+// mayAmend tells most headlines from those that are amendments, at a hundredth of the cost.
 // The title is in lower case.
 func mayAmend(title string) bool {
 	for _, word := range [...]string{"correct", "c o r r", "updat", "amend", "refile", "revised", "clarification"} {
@@ -131,13 +129,17 @@ func mayAmend(title string) bool {
 	return false
 }
 
-// plain is a headline without what announces a correction.
+// plain is a headline without what announces a correction; all of it if there is no more.
 func plain(title string) string {
-	if !mayAmend(strings.ToLower(title)) {
-		return title
-	}
 	for range 3 { // "UPDATE: CORRECTING and REPLACING …"
-		shorter := strings.TrimSpace(amending.ReplaceAllString(title, " "))
+		if !mayAmend(strings.ToLower(title)) {
+			break
+		}
+		shorter := ahead.ReplaceAllString(title, "")
+		if mayAmend(strings.ToLower(shorter)) {
+			shorter = behind.ReplaceAllString(shorter, "")
+		}
+		shorter = strings.TrimSpace(shorter)
 		if shorter == "" || len(shorter) == len(title) {
 			break
 		}
@@ -313,11 +315,11 @@ func group(it *news.Item, h *Headline) string {
 		return ""
 	}
 	var longest string // and of those the first by the alphabet
-	for w := range words(h.Text) {
+	words(h.Text, func(w []byte) {
 		if len(w) > len(longest) || len(w) == len(longest) && string(w) < longest {
 			longest = string(w)
 		}
-	}
+	})
 	return "w:" + longest
 }
 

@@ -48,7 +48,7 @@ func differ(a, b string) string {
 	if a == b {
 		return ""
 	}
-	if guard := likeness.Of(a).Differs(likeness.Of(b)); guard != "" {
+	if guard := likeness.Differ(a, b); guard != "" {
 		return guard
 	}
 	x, _, _ := strings.Cut(a, "\n")

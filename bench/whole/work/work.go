@@ -139,7 +139,7 @@ func (s Subject) Serves(text string, similarity float64) bool {
 	if text == s.Text {
 		return true
 	}
-	if likeness.Of(s.Text).Differs(likeness.Of(text)) != "" {
+	if likeness.Differ(s.Text, text) != "" {
 		return false
 	}
 	a, _, _ := strings.Cut(s.Text, "\n")

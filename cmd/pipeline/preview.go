@@ -75,7 +75,7 @@ func cardIn(item *news.Item, state string) (alert.Card, error) {
 		return alert.Complete(item), nil
 	case "parked":
 		down := flows.Unavailable("the model", errors.New("preview"), 5*time.Minute)
-		return alert.Report(item, flows.Outcome{Fate: flows.Parked, Err: down}), nil
+		return alert.Report(item, flows.Outcome{Fate: flows.Parked, Err: down}, time.Now()), nil
 	case "timeout":
 		return alert.Timeout(item), nil
 	case "failed":

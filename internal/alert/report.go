@@ -9,8 +9,8 @@ import (
 	"catalyst/internal/news"
 )
 
-// Report is the card of an item whose message was parked or has failed.
-func Report(item *news.Item, o flows.Outcome) Card {
+// Report is the card of an item whose message was parked or has failed, as of now.
+func Report(item *news.Item, o flows.Outcome, now time.Time) Card {
 	if o.Fate != flows.Parked {
 		if errors.Is(o.Err, context.DeadlineExceeded) {
 			return Timeout(item)
@@ -23,7 +23,7 @@ func Report(item *news.Item, o flows.Outcome) Card {
 	}
 	var next time.Time
 	if down.Wait > 0 {
-		next = upTo(time.Now().Add(down.Wait))
+		next = upTo(now.Add(down.Wait))
 	}
 	return Parked(item, down.Dependency, next)
 }

@@ -201,7 +201,7 @@ func (s *Sink) Report(ctx context.Context, m *flows.Message, o flows.Outcome) er
 		return nil
 	}
 	told := make(chan error, 1)
-	s.show(jobs[0].Key, jobs[0].Effect.ID, alert.Report(m.Item, o), read(jobs[0].Effect), func(err error) { told <- err }).edits.kick()
+	s.show(jobs[0].Key, jobs[0].Effect.ID, alert.Report(m.Item, o, time.Now()), read(jobs[0].Effect), func(err error) { told <- err }).edits.kick()
 	select {
 	case err := <-told:
 		return err

@@ -37,7 +37,7 @@ func Samples(now time.Time) []Sample {
 		one("a second choice, with figures that the item does not have", alert.Complete(judged(at(6*time.Minute, trial()), doubtfulVerdict()))),
 		one("an amended filing", alert.Pending(at(95*time.Second, amended()))),
 		one("a corrected release", alert.Pending(at(2*time.Hour, corrected()))),
-		one("parked: a dependency is down", alert.Report(results(), flows.Outcome{Fate: flows.Parked, Stage: "llm_router", Err: down})),
+		one("parked: a dependency is down", alert.Report(results(), flows.Outcome{Fate: flows.Parked, Stage: "llm_router", Err: down}, now)),
 		one("timed out", alert.Timeout(results())),
 		one("failed", alert.Failed(results(), "llm_router")),
 		one("unavailable", alert.Complete(blocked)),

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/mattn/go-isatty"
 
@@ -76,7 +77,7 @@ func (s *Sink) Report(ctx context.Context, m *flows.Message, o flows.Outcome) er
 	if jobs[0].Effect.ID == "" {
 		return nil
 	}
-	return s.print(ctx, jobs, func(item *news.Item) alert.Card { return alert.Report(item, o) })
+	return s.print(ctx, jobs, func(item *news.Item) alert.Card { return alert.Report(item, o, time.Now()) })
 }
 
 func (s *Sink) show(ctx context.Context, batch []*flows.Message, render func(*news.Item) alert.Card) error {

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pressly/goose/v3"
+
 	"catalyst/internal/sqlite"
+	"catalyst/migrations"
 )
 
 func open(tb testing.TB, path string) *sqlite.DB {
@@ -311,6 +315,38 @@ func TestMigrateAtOnce(t *testing.T) {
 	}
 	if steps, err := sqlite.Migrate(t.Context(), db); steps != 0 || err != nil {
 		t.Errorf("migrate again: %d steps, error %v", steps, err)
+	}
+}
+
+// What a file holds from before a group had a lifetime of its own lives on.
+func TestMigrateGroups(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "f.db"))
+	old, err := sql.Open("sqlite", db.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	provider, err := goose.NewProvider(goose.DialectSQLite3, old, migrations.SQLite, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 5); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db, `INSERT INTO arrivals (pipeline, grp, id, key, text, at, expires) VALUES
+		('p', 'a', '1', 'k1', 'Acme rises', 10, 100), ('p', 'a', '2', 'k2', 'Acme falls', 20, 300), ('p', 'b', '3', 'k3', 'Beta rises', 30, 200)`)
+	if steps, err := sqlite.Migrate(t.Context(), db); err != nil || steps == 0 {
+		t.Fatalf("%d steps, %v", steps, err)
+	}
+	if n := count(t, db, `SELECT count(*) FROM arrivals a JOIN story_groups g USING (pipeline, grp)
+		WHERE (a.grp, a.text, g.expires) IN (VALUES ('a', 'Acme rises', 300), ('a', 'Acme falls', 300), ('b', 'Beta rises', 200))`); n != 3 {
+		t.Errorf("%d of 3 arrivals are there and expire with the last of their group", n)
+	}
+	if _, err := provider.DownTo(t.Context(), 5); err != nil {
+		t.Error(err)
+	}
+	if n := count(t, db, `SELECT count(*) FROM arrivals WHERE (grp, expires) IN (VALUES ('a', 300), ('b', 200))`); n != 3 {
+		t.Errorf("%d of 3 arrivals are there after the way back", n)
 	}
 }
 

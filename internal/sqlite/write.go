@@ -160,9 +160,19 @@ func (db *DB) commit(tx *Tx, first *job) {
 	var jobs []*job
 	var errs []error
 	for j := first; j != nil; j = db.next() {
-		if j.take() {
-			jobs = append(jobs, j)
-			errs = append(errs, tx.try(j.do))
+		switch {
+		case !j.take():
+		case len(jobs) == 0:
+			// Most transactions have one job, and a savepoint takes a third of those: what
+			// has failed so far is all there is.
+			if err := tx.run(j.do); err != nil {
+				tx.Exec(`ROLLBACK`) // it may have been rolled back by itself
+				j.done <- err
+				return
+			}
+			jobs, errs = append(jobs, j), append(errs, nil)
+		default:
+			jobs, errs = append(jobs, j), append(errs, tx.try(j.do))
 		}
 		if len(jobs) == maxJobs || time.Since(began) >= maxHold || tx.broken {
 			break
@@ -289,23 +299,30 @@ func (tx *Tx) commit() error {
 	return wrap("commit", err)
 }
 
-// try runs do so that it leaves nothing behind if it fails or panics.
-func (tx *Tx) try(do func(*Tx) error) (err error) {
-	if _, err := tx.Exec(`SAVEPOINT job`); err != nil {
+// try runs do so that it leaves nothing behind if it fails or panics, and what others did stays.
+func (tx *Tx) try(do func(*Tx) error) error {
+	_, err := tx.Exec(`SAVEPOINT job`)
+	if err != nil {
 		return err
 	}
 	announced := tx.announce
+	err = tx.run(do)
+	if err != nil {
+		tx.announce = announced
+		_, undone := tx.Exec(`ROLLBACK TO job`)
+		tx.broken = undone != nil
+	}
+	if _, released := tx.Exec(`RELEASE job`); err == nil {
+		err = released
+	}
+	return err
+}
+
+// run runs do; a panic is an error.
+func (tx *Tx) run(do func(*Tx) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic in a transaction: %v", r)
-		}
-		if err != nil {
-			tx.announce = announced
-			_, undone := tx.Exec(`ROLLBACK TO job`)
-			tx.broken = undone != nil
-		}
-		if _, released := tx.Exec(`RELEASE job`); err == nil {
-			err = released
 		}
 	}()
 	return do(tx)

@@ -61,9 +61,7 @@ func (s *Store) Keep(ctx context.Context, space string, vectors map[string][]flo
 				return err
 			}
 		}
-		_, err := tx.Exec(`
-			DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings WHERE expires <= ? LIMIT ?)`,
-			micros(now), purgeBatch)
-		return err
+		return purge(tx, now, `
+			DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings WHERE expires <= ? LIMIT `+purgeBatch+`)`)
 	}))
 }

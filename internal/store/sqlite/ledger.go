@@ -62,10 +62,9 @@ func (s *Store) Record(ctx context.Context, effects []store.Effect, keep time.Du
 				return err
 			}
 		}
-		_, err := tx.Exec(`
+		return purge(tx, now, `
 			DELETE FROM effects WHERE (pipeline, key) IN (
-			    SELECT pipeline, key FROM effects WHERE expires <= ? LIMIT ?)`, micros(now), purgeBatch)
-		return err
+			    SELECT pipeline, key FROM effects WHERE expires <= ? LIMIT `+purgeBatch+`)`)
 	}))
 }
 

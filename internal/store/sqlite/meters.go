@@ -136,16 +136,11 @@ func (m metering) add(meter store.Meter) (err error) {
 }
 
 func (m metering) purge() error {
-	_, err := m.tx.Exec(`
+	return purge(m.tx, m.now, `
 		DELETE FROM meters WHERE (pipeline, counter) IN (
-		    SELECT pipeline, counter FROM meters WHERE expires <= ? LIMIT ?)`, micros(m.now), purgeBatch)
-	if err != nil {
-		return err
-	}
-	_, err = m.tx.Exec(`
+		    SELECT pipeline, counter FROM meters WHERE expires <= ? LIMIT `+purgeBatch+`)`, `
 		DELETE FROM holders WHERE (pipeline, counter, holder) IN (
-		    SELECT pipeline, counter, holder FROM holders WHERE expires <= ? LIMIT ?)`, micros(m.now), purgeBatch)
-	return err
+		    SELECT pipeline, counter, holder FROM holders WHERE expires <= ? LIMIT `+purgeBatch+`)`)
 }
 
 // Used implements [store.Meters].

@@ -52,9 +52,8 @@ func (s *Store) Note(ctx context.Context, name string, value []byte, keep time.D
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(`
+		return purge(tx, now, `
 			DELETE FROM notes WHERE (pipeline, name) IN (
-			    SELECT pipeline, name FROM notes WHERE expires <= ? LIMIT ?)`, micros(now), purgeBatch)
-		return err
+			    SELECT pipeline, name FROM notes WHERE expires <= ? LIMIT `+purgeBatch+`)`)
 	}))
 }

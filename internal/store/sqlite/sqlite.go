@@ -57,8 +57,19 @@ func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
 func (s *Store) Close() error { return s.db.Close() }
 
 // purgeBatch is how many expired rows a write deletes on its way. Each write
-// adds fewer on average, so what has expired does not pile up.
-const purgeBatch = 200
+// adds fewer on average, so what has expired does not pile up. It is text: SQLite would
+// prepare a statement anew each time whose LIMIT is a parameter.
+const purgeBatch = `200`
+
+// purge deletes some of what has expired, by statements that take now.
+func purge(tx *sqlite.Tx, now time.Time, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := tx.Exec(statement, micros(now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // encodeVector writes 32-bit floats, little-endian.
 func encodeVector(v []float32) []byte {

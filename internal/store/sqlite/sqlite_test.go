@@ -141,8 +141,28 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := rows(t, path, "claims", "arrivals", "sightings", "effects", "embeddings"); slices.Max(got) != 0 {
-		t.Errorf("%v expired rows of claims, arrivals, sightings, effects and embeddings", got)
+	if got := rows(t, path, "claims", "arrivals", "story_groups", "sightings", "effects", "embeddings"); slices.Max(got) != 0 {
+		t.Errorf("%v expired rows of claims, arrivals, groups, sightings, effects and embeddings", got)
+	}
+}
+
+// A group that has ended, of which nobody has purged anything yet, begins anew: those before
+// do not come back with the first of the next.
+func TestAGroupBeginsAnew(t *testing.T) {
+	s := open(t, testenv.File(t), "p")
+	now := time.Unix(1_800_000_000, 0)
+	s.SetClock(func() time.Time { return now })
+	keep := store.Keep{Key: time.Hour, Story: time.Minute, Recent: time.Minute}
+	for i, c := range []struct {
+		id     string
+		after  time.Duration
+		before int
+	}{{"a", 0, 0}, {"b", 59 * time.Second, 1}, {"c", 59 * time.Second, 2}, {"d", time.Minute, 0}, {"e", 0, 1}} {
+		now = now.Add(c.after)
+		joined, err := s.Join(t.Context(), []store.Arrival{{Key: c.id, ID: c.id, Group: "g", At: now}}, keep)
+		if err != nil || len(joined[0].Before) != c.before {
+			t.Errorf("%d: %d stand before %s, %v; want %d", i, len(joined[0].Before), c.id, err, c.before)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"catalyst/internal/sqlite"
@@ -33,14 +34,16 @@ func (s *Store) Join(ctx context.Context, arrivals []store.Arrival, keep store.K
 			if !g.joined {
 				continue
 			}
-			if _, err := tx.Exec(`UPDATE arrivals SET expires = ? WHERE pipeline = ? AND grp = ?`,
-				micros(now.Add(keep.Story)), s.pipeline, name); err != nil {
+			if _, err := tx.Exec(`INSERT INTO story_groups (pipeline, grp, expires) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET expires = ?3`,
+				s.pipeline, name, micros(now.Add(keep.Story))); err != nil {
 				return err
 			}
 		}
 		return purge(tx, now, `
-			DELETE FROM claims WHERE (pipeline, key) IN (SELECT pipeline, key FROM claims WHERE expires <= ? LIMIT ?)`, `
-			DELETE FROM arrivals WHERE seq IN (SELECT seq FROM arrivals WHERE expires <= ? LIMIT ?)`)
+			DELETE FROM claims WHERE (pipeline, key) IN (SELECT pipeline, key FROM claims WHERE expires <= ? LIMIT `+purgeBatch+`)`, `
+			DELETE FROM arrivals WHERE seq IN (SELECT a.seq FROM story_groups g JOIN arrivals a USING (pipeline, grp) WHERE g.expires <= ? LIMIT `+purgeBatch+`)`, `
+			DELETE FROM story_groups WHERE (pipeline, grp) IN (SELECT pipeline, grp FROM story_groups g WHERE expires <= ?
+			    AND NOT EXISTS (SELECT 1 FROM arrivals a WHERE a.pipeline = g.pipeline AND a.grp = g.grp) LIMIT `+purgeBatch+`)`)
 	})
 	if err != nil {
 		return nil, wrap("join stories", err)
@@ -64,6 +67,12 @@ func (s *Store) groups(tx *sqlite.Tx, arrivals []store.Arrival, keep store.Keep,
 	}
 	groups := make(map[string]*group, len(newest))
 	for name, at := range newest {
+		if over, err := s.over(tx, name, now); err != nil {
+			return nil, err
+		} else if over {
+			groups[name] = &group{}
+			continue
+		}
 		var places []store.Arrival
 		var first []int64 // their numbers
 		err := tx.Query(func(scan func(...any) error) error {
@@ -75,8 +84,8 @@ func (s *Store) groups(tx *sqlite.Tx, arrivals []store.Arrival, keep store.Keep,
 			a.At = time.UnixMilli(ms).UTC()
 			places, first = append(places, a), append(first, seq)
 			return nil
-		}, `SELECT seq, id, key, text, at FROM arrivals WHERE pipeline = ? AND grp = ? AND expires > ? ORDER BY seq`,
-			s.pipeline, name, micros(now))
+		}, `SELECT seq, id, key, text, at FROM arrivals WHERE pipeline = ? AND grp = ? ORDER BY seq`,
+			s.pipeline, name)
 		if err != nil {
 			return nil, err
 		}
@@ -93,6 +102,20 @@ func (s *Store) groups(tx *sqlite.Tx, arrivals []store.Arrival, keep store.Keep,
 		groups[name] = &group{places: places}
 	}
 	return groups, nil
+}
+
+// over reports whether a group is forgotten, or never was, and leaves nothing of it.
+func (s *Store) over(tx *sqlite.Tx, name string, now time.Time) (bool, error) {
+	var expires int64
+	err := tx.Get(`SELECT expires FROM story_groups WHERE pipeline = ? AND grp = ?`, []any{s.pipeline, name}, &expires)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return true, nil
+	case err != nil || expires > micros(now):
+		return false, err
+	}
+	_, err = tx.Exec(`DELETE FROM arrivals WHERE pipeline = ? AND grp = ?`, s.pipeline, name)
+	return true, err
 }
 
 // join claims an arrival's key and gives it its place.
@@ -115,8 +138,8 @@ func (s *Store) join(tx *sqlite.Tx, a store.Arrival, g *group, joined *store.Joi
 		return nil
 	}
 	a.At = time.UnixMilli(a.At.UnixMilli()).UTC()
-	_, err = tx.Exec(`INSERT INTO arrivals (pipeline, grp, id, key, text, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		s.pipeline, a.Group, a.ID, a.Key, a.Text, a.At.UnixMilli(), micros(now.Add(keep.Story)))
+	_, err = tx.Exec(`INSERT INTO arrivals (pipeline, grp, id, key, text, at) VALUES (?, ?, ?, ?, ?, ?)`,
+		s.pipeline, a.Group, a.ID, a.Key, a.Text, a.At.UnixMilli())
 	a.Group = ""
 	g.places, g.joined = append(g.places, a), true
 	return err
@@ -148,7 +171,7 @@ func (s *Store) Yield(ctx context.Context, yields []store.Yield, keep store.Keep
 		}
 		return purge(tx, now, `
 			DELETE FROM sightings WHERE (pipeline, id, source) IN (
-			    SELECT pipeline, id, source FROM sightings WHERE expires <= ? LIMIT ?)`)
+			    SELECT pipeline, id, source FROM sightings WHERE expires <= ? LIMIT `+purgeBatch+`)`)
 	}))
 }
 
@@ -173,16 +196,6 @@ func (s *Store) yield(tx *sqlite.Tx, y store.Yield, now, expires int64) error {
 	}
 	_, err = tx.Exec(`UPDATE sightings SET expires = ? WHERE pipeline = ? AND id = ?`, expires, s.pipeline, y.To)
 	return err
-}
-
-// purge deletes some of what has expired, by statements that take now and a limit.
-func purge(tx *sqlite.Tx, now time.Time, statements ...string) error {
-	for _, statement := range statements {
-		if _, err := tx.Exec(statement, micros(now), purgeBatch); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Sightings implements [store.Stories].

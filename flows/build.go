@@ -116,7 +116,7 @@ func (e *Engine) newSegment(p SegmentPlan, stages []named[Stage]) *segment {
 	}
 	if p.Next != "" {
 		s.steps = append(s.steps, &step{
-			name: "topic " + p.Next, process: forward(e.broker.Publisher(), p.Next),
+			name: "topic " + p.Next, process: e.forward(p.Next),
 			// Many wait at once, so that the broker sends them together.
 			knobs: Knobs{Workers: 16}, log: s.log, stats: new(StepStats), deliver: true,
 		})

@@ -30,7 +30,7 @@ func (e *Engine) publish(ctx context.Context, messages ...*Message) error {
 		wms = append(wms, wm)
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		err := e.publishOnce(ctx, wms)
+		err := e.publishOnce(ctx, e.plan.Topic, wms)
 		if err == nil {
 			return nil
 		}
@@ -43,11 +43,11 @@ func (e *Engine) publish(ctx context.Context, messages ...*Message) error {
 	}
 }
 
-// publishOnce does not wait for a broker that does not answer when ctx has ended: a
-// source must hear of a stop.
-func (e *Engine) publishOnce(ctx context.Context, wms []*message.Message) error {
+// publishOnce does not wait for a broker that does not answer when ctx has ended: what is
+// published then is published again, if at all, which does no harm.
+func (e *Engine) publishOnce(ctx context.Context, topic string, wms []*message.Message) error {
 	published := make(chan error, 1)
-	go func() { published <- e.broker.Publisher().Publish(e.plan.Topic, wms...) }()
+	go func() { published <- e.broker.Publisher().Publish(topic, wms...) }()
 	select {
 	case err := <-published:
 		return err

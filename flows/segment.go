@@ -203,7 +203,7 @@ func encode(m *Message) (*message.Message, error) {
 }
 
 // forward returns what publishes messages to a topic, as the process of a step.
-func forward(pub message.Publisher, topic string) func(context.Context, []*Message) ([]*Message, error) {
+func (e *Engine) forward(topic string) func(context.Context, []*Message) ([]*Message, error) {
 	return func(ctx context.Context, batch []*Message) ([]*Message, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err // the message was given back already
@@ -218,7 +218,7 @@ func forward(pub message.Publisher, topic string) func(context.Context, []*Messa
 			}
 			wms, sent = append(wms, wm), append(sent, m)
 		}
-		if err := pub.Publish(topic, wms...); err != nil {
+		if err := e.publishOnce(ctx, topic, wms); err != nil {
 			return nil, Unavailable("broker", fmt.Errorf("publish to %s: %w", topic, err), 0)
 		}
 		return sent, nil

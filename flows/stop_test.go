@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
+
 	"catalyst/flows"
 	"catalyst/internal/broker"
 	"catalyst/internal/broker/brokertest"
@@ -154,6 +156,39 @@ func TestStopDoesNotWaitForAStageThatIgnoresIt(t *testing.T) {
 	<-returned
 	for len(out.titles()) < 10 { // what was under way goes on to its end, if the process lives
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// Nor does a topic that does not take what is published to it; the messages are given back.
+func TestStopDoesNotWaitForATopicThatTakesNothing(t *testing.T) {
+	release := make(chan struct{})
+	publishing := make(chan struct{}, 10)
+	p := twoSegments(list{n: 1}, newShelf())
+	p.Engine.Drain = 50 * time.Millisecond
+	b := brokertest.NewMemory()
+	b.Publishing = func(topic string, _ []*message.Message) error {
+		if topic != p.Topic {
+			publishing <- struct{}{}
+			<-release // as on a server that hears and says nothing
+		}
+		return nil
+	}
+	e, err := flows.New(p, b, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer close(release)
+	e.SetGrace(4 * time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	<-publishing
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("error %v, want none", err)
+	}
+	if lag, err := b.Lag(t.Context(), p.Topic, p.Name); err != nil || lag.Waiting+lag.Pending != 1 {
+		t.Errorf("lag %+v, %v; want the one that was not published", lag, err)
 	}
 }
 

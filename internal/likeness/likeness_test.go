@@ -116,6 +116,10 @@ func FuzzOf(f *testing.F) {
 		if got := a.Differs(b); got != "" {
 			t.Errorf("%q differs from itself by %s: %+v", text, got, a)
 		}
+		const other = "Acme raises Q3 outlook to $30M, in talks to acquire Beta"
+		if got, want := Differ(text, other), a.Differs(Of(other)); got != want {
+			t.Errorf("%q differs by %q when no more is read than that takes, want %q", text, got, want)
+		}
 		for _, facts := range [][]string{a.Numbers, a.From, a.To, a.Periods, a.Directions, a.Progress, a.Actors, a.Objects} {
 			if len(facts) > maxFacts {
 				t.Errorf("%d facts, want at most %d", len(facts), maxFacts)

@@ -262,7 +262,11 @@ func (e *Engine) drain(abort func()) error {
 	for _, s := range e.segments {
 		g.Go(func() error { return s.sub.Drain(ctx) })
 	}
-	return g.Wait()
+	err := g.Wait()
+	if ctx.Err() != nil {
+		abort() // who waits may hear of the end, and stop late, before late has begun
+	}
+	return err
 }
 
 // runSources runs every source, and closes ended when all have returned. The first
